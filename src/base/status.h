@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "fmt/format.h"
+
+namespace kuma {
+
+using absl::Status;
+using absl::StatusOr;
+
+// Puts context in front of an error's message ("loading zone east: <message>") and keeps its code. OK stays OK.
+// Once per layer, not at every call.
+template <typename... Args>
+Status annotate(const Status& status, fmt::format_string<Args...> format, Args&&... args) {
+  if (status.ok()) {
+    return status;
+  }
+  return Status(status.code(), fmt::format("{}: {}", fmt::format(format, std::forward<Args>(args)...), status.message()));
+}
+
+}  // namespace kuma
+
+// Returns the error of an expression of type Status from the enclosing function.
+#define KUMA_RETURN_IF_ERROR(expression)              \
+  do {                                                \
+    if (::absl::Status kuma_status_ = (expression);   \
+        !kuma_status_.ok()) {                         \
+      return kuma_status_;                            \
+    }                                                 \
+  } while (false)
+
+#define KUMA_CONCAT_INNER_(a, b) a##b
+#define KUMA_CONCAT_(a, b) KUMA_CONCAT_INNER_(a, b)
+
+// `KUMA_ASSIGN_OR_RETURN(auto value, fallible());` declares or assigns the value, or returns the error.
+#define KUMA_ASSIGN_OR_RETURN(target, expression)                                   \
+  auto KUMA_CONCAT_(kuma_result_, __LINE__) = (expression);                         \
+  if (!KUMA_CONCAT_(kuma_result_, __LINE__).ok()) {                                 \
+    return KUMA_CONCAT_(kuma_result_, __LINE__).status();                           \
+  }                                                                                 \
+  target = *std::move(KUMA_CONCAT_(kuma_result_, __LINE__))
