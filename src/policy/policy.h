@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "model/resource_type.h"
+
+namespace kuma::policy {
+
+class ProxyPolicies;   // what matched a proxy: policy/matched.h
+class ProxyResources;  // the Envoy resources being made for it: policy/proxy_resources.h
+
+// One targetRef policy: a folder of its own under src/policy, and one line in policies.cc.
+//
+// The engine knows policies only through this: matching and rules are the same for all, `apply` alone knows what the
+// merged settings mean in Envoy's configuration.
+struct Policy {
+  model::ResourceType type;  // with schema and validator
+  // Changes the proxy's resources. Pure. Null: stored and validated, without effect on proxies.
+  void (*apply)(const ProxyPolicies& policies, ProxyResources& resources) = nullptr;
+};
+
+// All targetRef policies in the fixed order in which they are applied (spec/policy-matching.md §6.1).
+const std::vector<Policy>& policies();
+
+// Their resource types, for the Registry.
+std::vector<model::ResourceType> policy_types();
+
+}  // namespace kuma::policy
