@@ -1,15 +1,32 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "fmt/format.h"
+
+template <>
+struct fmt::formatter<absl::string_view> : fmt::formatter<fmt::string_view> {
+  template <typename Context>
+  auto format(absl::string_view text, Context& context) const {
+    return fmt::formatter<fmt::string_view>::format({text.data(), text.size()}, context);
+  }
+};
 
 namespace kuma {
 
 using absl::Status;
 using absl::StatusOr;
+
+// Debian's Abseil has a string_view of its own (it is built for C++14); these two are the way over.
+inline std::string_view to_std(absl::string_view text) { return {text.data(), text.size()}; }
+inline absl::string_view to_absl(std::string_view text) { return {text.data(), text.size()}; }
+
+// A status's message, to search and compare.
+inline std::string_view message_of(const absl::Status& status) { return to_std(status.message()); }
 
 // Puts context in front of an error's message ("loading zone east: <message>") and keeps its code. OK stays OK.
 // Once per layer, not at every call.
@@ -18,7 +35,7 @@ Status annotate(const Status& status, fmt::format_string<Args...> format, Args&&
   if (status.ok()) {
     return status;
   }
-  return Status(status.code(), fmt::format("{}: {}", fmt::format(format, std::forward<Args>(args)...), status.message()));
+  return Status(status.code(), fmt::format("{}: {}", fmt::format(format, std::forward<Args>(args)...), message_of(status)));
 }
 
 }  // namespace kuma

@@ -6,7 +6,7 @@
 namespace kuma {
 namespace {
 
-constexpr std::string_view kPayloadUrl = "kuma/violations";
+constexpr const char* kPayloadUrl = "kuma/violations";
 
 }  // namespace
 
