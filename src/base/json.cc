@@ -1,5 +1,8 @@
 #include "base/json.h"
 
+#include <cmath>
+#include <map>
+
 #include "fmt/format.h"
 
 namespace kuma {
@@ -18,7 +21,7 @@ std::string position_text(std::string_view text, size_t offset) {
   return fmt::format("line {}, column {}", line, offset - line_start + 1);
 }
 
-void print(const json::value& value, size_t indent, std::string& out) {
+void print(const json::value& value, size_t step, size_t indent, std::string& out) {
   const auto new_line = [&](size_t depth) {
     out += '\n';
     out.append(depth, ' ');
@@ -33,10 +36,10 @@ void print(const json::value& value, size_t indent, std::string& out) {
     for (const auto& [key, member] : *object) {
       out += first ? "" : ",";
       first = false;
-      new_line(indent + 1);
+      new_line(indent + step);
       out += json::serialize(json::string(key));
       out += ": ";
-      print(member, indent + 1, out);
+      print(member, step, indent + step, out);
     }
     new_line(indent);
     out += '}';
@@ -50,8 +53,8 @@ void print(const json::value& value, size_t indent, std::string& out) {
     for (const json::value& element : *array) {
       out += first ? "" : ",";
       first = false;
-      new_line(indent + 1);
-      print(element, indent + 1, out);
+      new_line(indent + step);
+      print(element, step, indent + step, out);
     }
     new_line(indent);
     out += ']';
@@ -137,9 +140,33 @@ absl::StatusOr<json::value> parse_json(std::string_view text) {
   return absl::InvalidArgumentError(fmt::format("{}: {}", position_text(text, consumed), error.message()));
 }
 
-std::string to_pretty_json(const json::value& value) {
+json::value sorted(const json::value& value) {
+  if (const json::object* object = value.if_object()) {
+    std::map<std::string_view, const json::value*> members;
+    for (const auto& [key, member] : *object) {
+      members.emplace(std::string_view(key.data(), key.size()), &member);
+    }
+    json::object out;
+    out.reserve(members.size());
+    for (const auto& [key, member] : members) {
+      out.emplace(key, sorted(*member));
+    }
+    return out;
+  }
+  if (const json::array* array = value.if_array()) {
+    json::array out;
+    out.reserve(array->size());
+    for (const json::value& element : *array) {
+      out.push_back(sorted(element));
+    }
+    return out;
+  }
+  return value;
+}
+
+std::string to_pretty_json(const json::value& value, size_t step) {
   std::string out;
-  print(value, 0, out);
+  print(value, step, 0, out);
   out += '\n';
   return out;
 }

@@ -26,8 +26,10 @@ absl::StatusOr<std::vector<json::value>> parse_yaml_documents(std::string_view t
 // Block style, members in their order, strings quoted only where they must be.
 std::string to_yaml(const json::value& value);
 
-// One space a level and a trailing newline, no HTML escapes: how the REST API prints.
-std::string to_pretty_json(const json::value& value);
+// `step` spaces a level and a trailing newline, no HTML escapes: how the REST API prints (kumactl: two).
+std::string to_pretty_json(const json::value& value, size_t step = 1);
+// Members in order of their names, at every level.
+json::value sorted(const json::value& value);
 // One line without spaces.
 std::string to_json(const json::value& value);
 

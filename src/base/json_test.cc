@@ -68,6 +68,15 @@ TEST(ToYaml, Is_read_back_as_the_same_value) {
   EXPECT_EQ(*back, *value) << to_yaml(*value);
 }
 
+TEST(ToYaml, Prints_as_Go_does) {
+  const auto value = parse_json(R"({"creationTime":"0001-01-01T00:00:00Z","sources":[{"match":{"kuma.io/service":"*"}}],"m":[1,[2,3]],"s":"a: b"})");
+  EXPECT_EQ(to_yaml(sorted(*value)),
+            "creationTime: \"0001-01-01T00:00:00Z\"\n"
+            "m:\n- 1\n- - 2\n  - 3\n"
+            "s: 'a: b'\n"
+            "sources:\n- match:\n    kuma.io/service: '*'\n");
+}
+
 TEST(ToPrettyJson, Indents_by_one_space_and_ends_the_line) {
   const auto value = parse_json(R"({"a":1,"b":[],"c":{"d":["<&>"]}})");
   EXPECT_EQ(to_pretty_json(*value), "{\n \"a\": 1,\n \"b\": [],\n \"c\": {\n  \"d\": [\n   \"<&>\"\n  ]\n }\n}\n");

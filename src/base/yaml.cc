@@ -1,10 +1,11 @@
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <charconv>
-#include <cmath>
 #include <sstream>
 
 #include "base/json.h"
 #include "fmt/format.h"
-#include "yaml-cpp/emitter.h"
 #include "yaml-cpp/eventhandler.h"
 #include "yaml-cpp/exceptions.h"
 #include "yaml-cpp/parser.h"
@@ -198,64 +199,107 @@ absl::Status check_brackets(std::string_view text) {
   return absl::OkStatus();
 }
 
-bool needs_quotes(const std::string& text) {
-  if (!plain_scalar(text).is_string()) {
-    return true;
-  }
-  static const std::vector<std::string> kOlder = {"y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO",
-                                                   "on", "On", "ON", "off", "Off", "OFF"};
-  return std::find(kOlder.begin(), kOlder.end(), text) != kOlder.end();
+// A date or a time: YAML 1.1 readers, which users have too, take it for one when it is not quoted.
+bool looks_like_time(const std::string& text) {
+  return text.size() >= 10 && text[4] == '-' && text[7] == '-' &&
+         text.find_first_not_of("0123456789") == 4 && std::isdigit(static_cast<unsigned char>(text[5])) != 0;
 }
 
-void emit(YAML::Emitter& out, const json::value& value) {
-  switch (value.kind()) {
-    case json::kind::null:
-      out << YAML::Null;
-      break;
-    case json::kind::bool_:
-      out << value.get_bool();
-      break;
-    case json::kind::int64:
-      out << value.get_int64();
-      break;
-    case json::kind::uint64:
-      out << value.get_uint64();
-      break;
-    case json::kind::double_:
-      out << to_json(value);
-      break;
-    case json::kind::string: {
-      const std::string text(value.get_string());
-      if (needs_quotes(text)) {
-        out << YAML::DoubleQuoted << text;
-      } else if (text.find('\n') != std::string::npos) {
-        out << YAML::Literal << text;
-      } else {
-        out << text;
-      }
-      break;
+bool is_older_boolean(const std::string& text) {
+  static constexpr std::array kWords = {"y",   "Y",  "yes", "Yes", "YES", "n",   "N",   "no",
+                                        "No",  "NO", "on",  "On",  "ON",  "off", "Off", "OFF"};
+  return std::find(kWords.begin(), kWords.end(), text) != kWords.end();
+}
+
+// Whether a string may stand without quotes in block context.
+bool is_plain(const std::string& text) {
+  if (text.empty() || text.front() == ' ' || text.back() == ' ' || text.back() == ':') {
+    return false;
+  }
+  static constexpr std::string_view kIndicators = "-?:,[]{}#&*!|>'\"%@`";
+  const bool dash_word = text.size() > 1 && (text[0] == '-' || text[0] == '?' || text[0] == ':') && text[1] != ' ';
+  if (kIndicators.find(text.front()) != std::string_view::npos && !dash_word) {
+    return false;
+  }
+  return text.find(": ") == std::string::npos && text.find(" #") == std::string::npos && text != "---" && text != "...";
+}
+
+std::string scalar_text(const std::string& text, size_t indent) {
+  bool printable = true;
+  for (const char c : text) {
+    printable = printable && (static_cast<unsigned char>(c) >= 0x20 || c == '\n') && c != 0x7F;
+  }
+  if (!printable) {
+    return json::serialize(json::string(text));  // JSON's escapes are YAML's too
+  }
+  if (text.find('\n') != std::string::npos) {
+    if (text.front() == '\n' || text.front() == ' ') {
+      return json::serialize(json::string(text));
     }
-    case json::kind::array:
-      if (value.get_array().empty()) {
-        out << YAML::Flow;
+    const size_t trailing = text.size() - (text.find_last_not_of('\n') + 1);
+    std::string out = trailing == 0 ? "|-" : trailing == 1 ? "|" : "|+";
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      out += '\n';
+      out += line.empty() ? "" : std::string(indent + 2, ' ') + line;
+    }
+    return out;
+  }
+  if (!plain_scalar(text).is_string() || is_older_boolean(text) || looks_like_time(text)) {
+    return json::serialize(json::string(text));
+  }
+  if (is_plain(text)) {
+    return text;
+  }
+  std::string out = "'";
+  for (const char c : text) {
+    out += c == '\'' ? "''" : std::string(1, c);
+  }
+  return out + "'";
+}
+
+bool is_empty_collection(const json::value& value) {
+  return (value.is_object() && value.get_object().empty()) || (value.is_array() && value.get_array().empty());
+}
+
+// Prints a value whose first line continues the current one, and whose further lines begin at `indent`. Lists below a key
+// are not indented, as Go's writers print them.
+void print_yaml(const json::value& value, size_t indent, std::string& out) {
+  if (const json::object* object = value.if_object(); object != nullptr && !object->empty()) {
+    bool first = true;
+    for (const auto& [key, member] : *object) {
+      if (!first) {
+        out.append(indent, ' ');
       }
-      out << YAML::BeginSeq;
-      for (const json::value& element : value.get_array()) {
-        emit(out, element);
+      first = false;
+      out += scalar_text(std::string(key), indent) + ":";
+      if (member.is_object() && !is_empty_collection(member)) {
+        out += '\n';
+        out.append(indent + 2, ' ');
+        print_yaml(member, indent + 2, out);
+      } else if (member.is_array() && !is_empty_collection(member)) {
+        out += '\n';
+        out.append(indent, ' ');
+        print_yaml(member, indent, out);
+      } else {
+        out += ' ';
+        print_yaml(member, indent, out);
       }
-      out << YAML::EndSeq;
-      break;
-    case json::kind::object:
-      if (value.get_object().empty()) {
-        out << YAML::Flow;
+    }
+  } else if (const json::array* array = value.if_array(); array != nullptr && !array->empty()) {
+    bool first = true;
+    for (const json::value& element : *array) {
+      if (!first) {
+        out.append(indent, ' ');
       }
-      out << YAML::BeginMap;
-      for (const auto& [key, member] : value.get_object()) {
-        out << YAML::Key << std::string(key) << YAML::Value;
-        emit(out, member);
-      }
-      out << YAML::EndMap;
-      break;
+      first = false;
+      out += "- ";
+      print_yaml(element, indent + 2, out);
+    }
+  } else if (const json::string* text = value.if_string()) {
+    out += scalar_text(std::string(*text), indent) + "\n";
+  } else {
+    out += to_json(value) + "\n";
   }
 }
 
@@ -301,9 +345,9 @@ absl::StatusOr<json::value> parse_yaml(std::string_view text) {
 }
 
 std::string to_yaml(const json::value& value) {
-  YAML::Emitter out;
-  emit(out, value);
-  return std::string(out.c_str()) + "\n";
+  std::string out;
+  print_yaml(value, 0, out);
+  return out;
 }
 
 }  // namespace kuma
