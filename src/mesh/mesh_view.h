@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,15 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "mesh/protocol.h"
+#include "mesh/shared_map.h"
+#include "mesh/tags.h"
 #include "model/resource.h"
 
 namespace kuma::mesh {
-
-// Tags of an inbound, an outbound, an endpoint: sorted, so that whatever is made of them is the same each time.
-using Tags = std::map<std::string, std::string>;
-
-enum class Protocol { Unknown, Tcp, Kafka, Http, Http2, Grpc };
 
 // One address that a service can be reached at (spec/xds-config.md §9).
 struct Endpoint {
@@ -26,16 +24,22 @@ struct Endpoint {
   Tags tags;                              // with kuma.io/service
   std::optional<std::string> zone;        // of the kuma.io/zone tag
   bool through_egress = false;
-  model::ResourcePtr external_service;    // set when the endpoint belongs to an ExternalService
+  bool external = false;                  // stands for a service outside of the mesh
+  model::ResourcePtr external_service;    // the ExternalService of this zone that it stands for
+
+  bool operator==(const Endpoint&) const = default;
 };
+using EndpointPtr = std::shared_ptr<const Endpoint>;
 
 // All that other proxies need to know of one service. Immutable, shared by successive views while it does not change, so
 // the pointer itself says whether anything about the service is new.
 struct Service {
   std::string name;
-  std::vector<Endpoint> endpoints;        // in the order of spec/xds-config.md §9
+  std::vector<EndpointPtr> endpoints;     // remote zones' first, then dataplanes by name, then through egress
+  // Of ExternalServices that proxies reach without an egress: who may reach which is decided per proxy.
+  std::vector<EndpointPtr> direct;
   Protocol protocol = Protocol::Unknown;  // folded over the endpoints
-  bool external = false;
+  bool external = false;                  // the first endpoint is
   // PERMISSIVE meshes: all dataplanes of the service have a certificate of the enabled backend, so clients may use mTLS.
   bool tls_ready = false;
 };
@@ -57,8 +61,12 @@ struct Trust {
   std::string certificate_pem;       // signs identities
   std::string key_pem;
   std::string problem;               // why it is not usable (a secret is missing, …); empty when it is
+
+  bool operator==(const Trust&) const = default;
 };
 using TrustPtr = std::shared_ptr<const Trust>;
+
+using ResourceList = std::vector<model::ResourcePtr>;
 
 // Everything that the configuration of a mesh's proxies depends on, at one point of the store's history. Immutable; a
 // change makes a new one that shares all unchanged parts with the last. Readers hold a shared_ptr and never lock.
@@ -72,30 +80,35 @@ class MeshView {
   model::ResourcePtr mesh;      // the Mesh
   TrustPtr trust;               // null when mTLS is off
 
-  std::map<model::ResourceKey, DataplanePtr> dataplanes;
-  std::map<std::string, ServicePtr, std::less<>> services;
-  // By type name, each in order of key. Every mesh-scoped type that configuration depends on, apart from dataplanes.
-  std::map<std::string, std::vector<model::ResourcePtr>, std::less<>> policies;
-  std::vector<model::ResourcePtr> zone_ingresses;
-  std::vector<model::ResourcePtr> zone_egresses;
-  std::map<std::string, model::ResourcePtr, std::less<>> secrets;  // of the mesh, by name, for data sources
+  SharedMap<model::ResourceKey, DataplanePtr> dataplanes;
+  SharedMap<std::string, ServicePtr> services;
+  // By type name, each in order of name. Every mesh-scoped type that configuration depends on, apart from dataplanes.
+  std::map<std::string, std::shared_ptr<const ResourceList>, std::less<>> policies;
+  ResourceList zone_ingresses;  // of this zone and of others, those with a usable address
+  ResourceList zone_egresses;
+  SharedMap<std::string, model::ResourcePtr> secrets;  // of the mesh, by name, for data sources
   // The other meshes' name, Mesh and trust: cross-mesh destinations and CA bundles.
   std::map<std::string, std::pair<model::ResourcePtr, TrustPtr>, std::less<>> other_meshes;
 
   const Service* find_service(std::string_view service) const;
   const DataplaneView* find_dataplane(const model::ResourceKey& key) const;
-  const std::vector<model::ResourcePtr>& policies_of(std::string_view type) const;  // empty list for none
+  const ResourceList& policies_of(std::string_view type) const;  // empty list for none
 
   bool mtls_enabled() const { return trust != nullptr; }
+  bool permissive() const;             // mTLS is on and its backend is PERMISSIVE
+  bool zone_egress_enabled() const;    // routing.zoneEgress, which needs mTLS
 };
 using MeshViewPtr = std::shared_ptr<const MeshView>;
 
 // What differs between a view and the one before it: enough to know which proxies are concerned.
 struct MeshChange {
-  bool mesh = false;                          // the Mesh itself, its trust, other meshes', zone proxies': everybody
+  bool mesh = false;                          // the Mesh itself or its trust: everybody
+  bool zone_proxies = false;                  // ZoneIngresses, ZoneEgresses: what they change for dataplanes is in `services`
   std::set<model::ResourceKey> dataplanes;    // whose own resource changed (created, deleted, resolved anew)
   std::set<std::string> services;             // whose Service changed
   std::vector<std::pair<model::ResourcePtr, model::ResourcePtr>> policies;  // before, after; either may be null
+  std::set<std::string> secrets;              // names of the mesh's secrets whose data changed
+  std::set<std::string> other_meshes;         // names of other meshes whose Mesh or trust changed
   MonotonicTime committed_at{};               // of the oldest change in it
 };
 

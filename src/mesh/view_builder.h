@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "mesh/mesh_view.h"
 #include "model/change.h"
 
@@ -12,6 +14,8 @@ namespace kuma::mesh {
 
 struct ViewOptions {
   std::string zone;  // KUMA_MULTIZONE_ZONE_NAME; empty: none
+  // Reads a file that a provided CA names. Null: such a CA has a problem that says so.
+  std::function<absl::StatusOr<std::string>(const std::string& path)> read_file;
 };
 
 struct MeshUpdate {
