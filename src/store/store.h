@@ -16,10 +16,10 @@ using model::Change;
 
 struct ListQuery {
   const model::ResourceType* type = nullptr;  // required
-  std::string mesh;                           // empty: all meshes
-  std::string name_contains;
+  std::string mesh{};                         // empty: all meshes
+  std::string name_contains{};
   // Keeps a resource when it returns true; empty: all. Called without locks that the store's own methods take.
-  std::function<bool(const model::Resource&)> filter;
+  std::function<bool(const model::Resource&)> filter{};
   size_t offset = 0;
   size_t size = 0;  // 0: all
 };
