@@ -18,18 +18,9 @@ std::string name_resource(std::string_view type, const ResourceKey& key) {
   return fmt::format("type=\"{}\" name=\"{}\" mesh=\"{}\"", type, key.name, key.mesh);
 }
 
-// A page of `all`, which is sorted and filtered.
-ListResult cut(std::vector<ResourcePtr> all, size_t offset, size_t size) {
-  ListResult result{.items = {}, .total = all.size()};
-  const size_t begin = std::min(offset, all.size());
-  const size_t end = size == 0 ? all.size() : begin + std::min(size, all.size() - begin);
-  if (begin == 0 && end == all.size()) {
-    result.items = std::move(all);
-    return result;
-  }
-  result.items.assign(std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(begin)),
-                      std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(end)));
-  return result;
+// Whether the resource at `position` of all that pass the filters is on the page that is asked for.
+bool is_on_page(const ListQuery& query, size_t position) {
+  return position >= query.offset && (query.size == 0 || position - query.offset < query.size);
 }
 
 }  // namespace
@@ -70,31 +61,32 @@ ResourcePtr ResourceTable::find(const ResourceType& type, const ResourceKey& key
 }
 
 ListResult ResourceTable::list(const ListQuery& query) const {
+  ListResult result;
   const Shard* shard = shard_of(query.type);
   if (shard == nullptr) {
-    return {};
+    return result;
   }
-  std::vector<ResourcePtr> matching;
+  // The caller's filter runs without the lock, so its candidates are collected first.
+  std::vector<ResourcePtr> candidates;
+  std::vector<ResourcePtr>& matching = query.filter ? candidates : result.items;
   {
     const std::shared_lock lock(shard->mutex);
     auto it = query.mesh.empty() ? shard->by_key.begin() : shard->by_key.lower_bound(KeyView{query.mesh, ""});
-    if (query.mesh.empty() && query.name_contains.empty()) {
-      matching.reserve(shard->by_key.size());
-    }
-    for (; it != shard->by_key.end(); ++it) {
-      const model::ResourceMeta& meta = (*it)->meta;
-      if (!query.mesh.empty() && meta.mesh != query.mesh) {
-        break;
+    for (; it != shard->by_key.end() && (query.mesh.empty() || (*it)->meta.mesh == query.mesh); ++it) {
+      if (!query.name_contains.empty() && (*it)->meta.name.find(query.name_contains) == std::string::npos) {
+        continue;
       }
-      if (query.name_contains.empty() || meta.name.find(query.name_contains) != std::string::npos) {
+      if (query.filter || is_on_page(query, result.total++)) {
         matching.push_back(*it);
       }
     }
   }
-  if (query.filter) {
-    std::erase_if(matching, [&](const ResourcePtr& resource) { return !query.filter(*resource); });
+  for (ResourcePtr& candidate : candidates) {
+    if (query.filter(*candidate) && is_on_page(query, result.total++)) {
+      result.items.push_back(std::move(candidate));
+    }
   }
-  return cut(std::move(matching), query.offset, query.size);
+  return result;
 }
 
 std::vector<ResourcePtr> ResourceTable::all() const {
