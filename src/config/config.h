@@ -9,8 +9,9 @@
 
 namespace kuma::config {
 
-// All settings of kuma-cp as plain data with their defaults, one struct a section of the YAML file. Names follow the YAML
-// keys; which key and which environment variable sets a member is in the tables (fields_*.cc). load_config() makes one.
+// All settings of kuma-cp as plain data with their defaults, one struct a section of the YAML file. Names follow the
+// YAML keys; which key and which environment variable sets a member is in the tables (fields_*.cc). load_config() makes
+// one.
 
 // A public key that verifies tokens: exactly one of `key_file` and `key` is set. Empty mesh: all meshes.
 struct PublicKey {
@@ -103,8 +104,8 @@ struct BootstrapServer {
   std::string admin_address = "127.0.0.1";
   uint32_t admin_port = 9901;
   std::string admin_access_log_path = "/dev/null";
-  std::string xds_host;    // empty: the host by which the proxy came
-  uint32_t xds_port = 0;   // after loading never 0
+  std::string xds_host;   // empty: the host by which the proxy came
+  uint32_t xds_port = 0;  // after loading never 0
   std::chrono::nanoseconds xds_connect_timeout = std::chrono::seconds(1);
 };
 

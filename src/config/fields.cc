@@ -81,8 +81,12 @@ absl::Status set_integer(Integer& target, std::optional<int64_t> number, std::st
   return absl::OkStatus();
 }
 
-absl::Status set(int32_t& target, std::string_view text) { return set_integer(target, parse_integer(text), quote(text)); }
-absl::Status set(uint32_t& target, std::string_view text) { return set_integer(target, parse_integer(text), quote(text)); }
+absl::Status set(int32_t& target, std::string_view text) {
+  return set_integer(target, parse_integer(text), quote(text));
+}
+absl::Status set(uint32_t& target, std::string_view text) {
+  return set_integer(target, parse_integer(text), quote(text));
+}
 
 absl::Status set(std::string& target, std::string_view text) {
   target = text;

@@ -79,7 +79,8 @@ void add_metrics(FieldList& list, MetricsSettings& metrics) {
   list.add("metrics.mesh.minResyncTimeout", "KUMA_METRICS_MESH_MIN_RESYNC_TIMEOUT", &metrics.mesh.min_resync_timeout);
   list.add("metrics.mesh.maxResyncTimeout", "KUMA_METRICS_MESH_MAX_RESYNC_TIMEOUT", &metrics.mesh.max_resync_timeout);
   list.add("metrics.mesh.bufferSize", "KUMA_METRICS_MESH_BUFFER_SIZE", &metrics.mesh.buffer_size);
-  list.add("metrics.mesh.minResyncInterval", "KUMA_METRICS_MESH_MIN_RESYNC_INTERVAL", &metrics.mesh.min_resync_interval);
+  list.add("metrics.mesh.minResyncInterval", "KUMA_METRICS_MESH_MIN_RESYNC_INTERVAL",
+           &metrics.mesh.min_resync_interval);
   list.add("metrics.mesh.fullResyncInterval", "KUMA_METRICS_MESH_FULL_RESYNC_INTERVAL",
            &metrics.mesh.full_resync_interval);
   list.add("metrics.mesh.eventProcessors", "KUMA_METRICS_MESH_EVENT_PROCESSORS", &metrics.mesh.event_processors);
@@ -119,7 +120,8 @@ void add_access(FieldList& list, Access& access) {
   list.add("access.static.viewStats.users", "KUMA_ACCESS_STATIC_VIEW_STATS_USERS", &access.view_stats.users);
   list.add("access.static.viewStats.groups", "KUMA_ACCESS_STATIC_VIEW_STATS_GROUPS", &access.view_stats.groups);
   list.add("access.static.viewClusters.users", "KUMA_ACCESS_STATIC_VIEW_CLUSTERS_USERS", &access.view_clusters.users);
-  list.add("access.static.viewClusters.groups", "KUMA_ACCESS_STATIC_VIEW_CLUSTERS_GROUPS", &access.view_clusters.groups);
+  list.add("access.static.viewClusters.groups", "KUMA_ACCESS_STATIC_VIEW_CLUSTERS_GROUPS",
+           &access.view_clusters.groups);
 }
 
 void add_experimental(FieldList& list, Experimental& experimental) {
@@ -129,7 +131,8 @@ void add_experimental(FieldList& list, Experimental& experimental) {
   list.add("experimental.kdsDeltaEnabled", "KUMA_EXPERIMENTAL_KDS_DELTA_ENABLED", &experimental.kds_delta_enabled);
   list.add("experimental.useTagFirstVirtualOutboundModel", "KUMA_EXPERIMENTAL_USE_TAG_FIRST_VIRTUAL_OUTBOUND_MODEL",
            &experimental.use_tag_first_virtual_outbound_model);
-  list.add("experimental.ingressTagFilters", "KUMA_EXPERIMENTAL_INGRESS_TAG_FILTERS", &experimental.ingress_tag_filters);
+  list.add("experimental.ingressTagFilters", "KUMA_EXPERIMENTAL_INGRESS_TAG_FILTERS",
+           &experimental.ingress_tag_filters);
   list.add("experimental.kdsEventBasedWatchdog.enabled", "KUMA_EXPERIMENTAL_KDS_EVENT_BASED_WATCHDOG_ENABLED",
            &experimental.kds_event_based_watchdog.enabled);
   list.add("experimental.kdsEventBasedWatchdog.flushInterval",

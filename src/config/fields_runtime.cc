@@ -115,8 +115,8 @@ void add_kubernetes(FieldList& list, KubernetesRuntime& kubernetes) {
            "KUMA_RUNTIME_KUBERNETES_MARSHALING_CACHE_EXPIRATION_TIME", &kubernetes.marshaling_cache_expiration_time);
   list.add("runtime.kubernetes.serviceAccountName", "KUMA_RUNTIME_KUBERNETES_SERVICE_ACCOUNT_NAME",
            &kubernetes.service_account_name);
-  list.add("runtime.kubernetes.allowedUsers", "KUMA_RUNTIME_KUBERNETES_ALLOWED_USERS",
-           &kubernetes.allowed_users).mark_null_when_empty();
+  list.add("runtime.kubernetes.allowedUsers", "KUMA_RUNTIME_KUBERNETES_ALLOWED_USERS", &kubernetes.allowed_users)
+      .mark_null_when_empty();
   list.add("runtime.kubernetes.controlPlaneServiceName", "KUMA_RUNTIME_KUBERNETES_CONTROL_PLANE_SERVICE_NAME",
            &kubernetes.control_plane_service_name);
   list.add("runtime.kubernetes.nodeTaintController.enabled", "KUMA_RUNTIME_KUBERNETES_NODE_TAINT_CONTROLLER_ENABLED",

@@ -95,8 +95,7 @@ void add_dp_server(FieldList& list, DpServer& dp_server) {
            &dp_server.authn.dp_proxy.token.validator_public_keys);
   list.add("dpServer.authn.zoneProxy.type", "KUMA_DP_SERVER_AUTHN_ZONE_PROXY_TYPE", &dp_server.authn.zone_proxy.type);
   list.add("dpServer.authn.zoneProxy.zoneToken.enableIssuer",
-           "KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_ENABLE_ISSUER",
-           &dp_server.authn.zone_proxy.token.enable_issuer);
+           "KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_ENABLE_ISSUER", &dp_server.authn.zone_proxy.token.enable_issuer);
   list.add("dpServer.authn.zoneProxy.zoneToken.validator.useSecrets",
            "KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_VALIDATOR_USE_SECRETS",
            &dp_server.authn.zone_proxy.token.validator_use_secrets);
@@ -139,8 +138,10 @@ void add_multizone(FieldList& list, Config::Multizone& multizone) {
   list.add("multizone.global.kds.maxMsgSize", "KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE", &multizone.global.max_msg_size);
   list.add("multizone.global.kds.msgSendTimeout", "KUMA_MULTIZONE_GLOBAL_KDS_MSG_SEND_TIMEOUT",
            &multizone.global.msg_send_timeout);
-  list.add("multizone.global.kds.nackBackoff", "KUMA_MULTIZONE_GLOBAL_KDS_NACK_BACKOFF", &multizone.global.nack_backoff);
-  list.add("multizone.global.kds.disableSOTW", "KUMA_MULTIZONE_GLOBAL_KDS_DISABLE_SOTW", &multizone.global.disable_sotw);
+  list.add("multizone.global.kds.nackBackoff", "KUMA_MULTIZONE_GLOBAL_KDS_NACK_BACKOFF",
+           &multizone.global.nack_backoff);
+  list.add("multizone.global.kds.disableSOTW", "KUMA_MULTIZONE_GLOBAL_KDS_DISABLE_SOTW",
+           &multizone.global.disable_sotw);
   list.add("multizone.global.kds.responseBackoff", "KUMA_MULTIZONE_GLOBAL_KDS_RESPONSE_BACKOFF",
            &multizone.global.response_backoff);
   list.add("multizone.global.kds.zoneHealthCheck.pollInterval",

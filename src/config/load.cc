@@ -21,8 +21,8 @@ constexpr size_t kFileBytesMax = 1024 * 1024;
 
 // KUMA_ variables of the other programs and those that Kubernetes sets for the Service `kuma-control-plane`.
 constexpr std::string_view kOtherPrograms[] = {
-    "KUMA_CONTROL_PLANE_", "KUMA_DATAPLANE_", "KUMA_DNS_CONFIG_DIR", "KUMA_DNS_CORE_DNS_", "KUMA_DNS_ENABLED",
-    "KUMA_DNS_ENVOY_DNS_PORT", "KUMA_DNS_PROMETHEUS_PORT", "KUMA_READINESS_PORT"};
+    "KUMA_CONTROL_PLANE_", "KUMA_DATAPLANE_",         "KUMA_DNS_CONFIG_DIR",      "KUMA_DNS_CORE_DNS_",
+    "KUMA_DNS_ENABLED",    "KUMA_DNS_ENVOY_DNS_PORT", "KUMA_DNS_PROMETHEUS_PORT", "KUMA_READINESS_PORT"};
 
 absl::StatusOr<std::string> read_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
@@ -67,11 +67,12 @@ class DocumentReader {
       return absl::OkStatus();
     }
     if (!value.is_object()) {
-      return absl::InvalidArgumentError(
-          path.empty() ? "expected settings such as `mode: standalone`" : fmt::format("{}: expected a map of settings", path));
+      return absl::InvalidArgumentError(path.empty() ? "expected settings such as `mode: standalone`"
+                                                     : fmt::format("{}: expected a map of settings", path));
     }
     for (const auto& [name, member] : value.get_object()) {
-      KUMA_RETURN_IF_ERROR(read_member(path.empty() ? std::string(name) : fmt::format("{}.{}", path, std::string_view(name)), member));
+      KUMA_RETURN_IF_ERROR(
+          read_member(path.empty() ? std::string(name) : fmt::format("{}.{}", path, std::string_view(name)), member));
     }
     return absl::OkStatus();
   }
@@ -103,7 +104,8 @@ absl::Status read_document(const std::string& file, const FieldList& fields, std
   return annotate(status, "Failed to parse configuration file \"{}\"", file);
 }
 
-absl::Status read_environment(const Environment& environment, const FieldList& fields, std::vector<std::string>& warnings) {
+absl::Status read_environment(const Environment& environment, const FieldList& fields,
+                              std::vector<std::string>& warnings) {
   std::vector<std::string> names;
   std::set<std::string> known;
   for (const Field& field : fields.all()) {
@@ -120,7 +122,8 @@ absl::Status read_environment(const Environment& environment, const FieldList& f
     const auto is_prefix = [&](std::string_view prefix) { return name.starts_with(prefix); };
     if (name.starts_with("KUMA_") && !known.contains(name) &&
         std::none_of(std::begin(kOtherPrograms), std::end(kOtherPrograms), is_prefix)) {
-      warnings.push_back(fmt::format("the environment variable {} is unknown and has no effect{}", name, did_you_mean(name, names)));
+      warnings.push_back(
+          fmt::format("the environment variable {} is unknown and has no effect{}", name, did_you_mean(name, names)));
     }
   }
   return absl::OkStatus();

@@ -72,7 +72,8 @@ TEST_F(LoadConfig, Rejects_wrong_types_in_the_file_and_names_the_setting) {
   EXPECT_THAT(error_of("apiServer: {http: {port: -1}}"), HasSubstr("apiServer.http.port: expected a whole number"));
   EXPECT_THAT(error_of("apiServer: {http: {port: 1.5}}"), HasSubstr("apiServer.http.port: expected a whole number"));
   EXPECT_THAT(error_of("apiServer: {http: {port: [1]}}"), HasSubstr("expected a single value, got a list"));
-  EXPECT_THAT(error_of("apiServer: {readOnly: maybe}"), HasSubstr("apiServer.readOnly: expected true or false, got \"maybe\""));
+  EXPECT_THAT(error_of("apiServer: {readOnly: maybe}"),
+              HasSubstr("apiServer.readOnly: expected true or false, got \"maybe\""));
   EXPECT_THAT(error_of("xdsServer: {nackBackoff: 5 seconds}"),
               HasSubstr("xdsServer.nackBackoff: expected a duration such as 500ms or 1h30m, got \"5 seconds\""));
   EXPECT_THAT(error_of("xdsServer: {nackBackoff: true}"), HasSubstr("xdsServer.nackBackoff: expected a duration"));
@@ -101,14 +102,15 @@ TEST_F(LoadConfig, Rejects_wrong_values_in_the_environment_and_names_the_variabl
 
 TEST_F(LoadConfig, Warns_of_unknown_settings_with_the_nearest_known_one) {
   const LoadedConfig loaded = load("apiServer: {htp: {port: 1}, http: {prt: 7}}\nfoo: 1\nxdsServr: {nackBackoff: 1s}");
-  EXPECT_THAT(loaded.warnings,
-              ElementsAre("the setting apiServer.htp in the configuration file is unknown and has no effect; did you mean "
-                          "apiServer.http?",
-                          "the setting apiServer.http.prt in the configuration file is unknown and has no effect; did you "
-                          "mean apiServer.http.port?",
-                          "the setting foo in the configuration file is unknown and has no effect",
-                          "the setting xdsServr in the configuration file is unknown and has no effect; did you mean "
-                          "xdsServer?"));
+  EXPECT_THAT(
+      loaded.warnings,
+      ElementsAre("the setting apiServer.htp in the configuration file is unknown and has no effect; did you mean "
+                  "apiServer.http?",
+                  "the setting apiServer.http.prt in the configuration file is unknown and has no effect; did you "
+                  "mean apiServer.http.port?",
+                  "the setting foo in the configuration file is unknown and has no effect",
+                  "the setting xdsServr in the configuration file is unknown and has no effect; did you mean "
+                  "xdsServer?"));
 }
 
 TEST_F(LoadConfig, Warns_of_unknown_variables_but_not_of_those_of_other_programs) {
@@ -134,15 +136,18 @@ TEST_F(LoadConfig, Lets_the_environment_win_over_the_file_and_the_file_over_defa
 }
 
 TEST_F(LoadConfig, Reads_every_kind_of_value_from_the_file) {
-  const Config config = load("APISERVER: {ReadOnly: true}\n"
-                             "apiServer:\n"
-                             "  corsAllowedDomains: [a.test, 'b.test']\n"
-                             "  authn: {tokens: {validator: {publicKeys: [{kid: '1', key: PEM}, {kid: 2, keyFile: f, mesh: m}]}}}\n"
-                             "xdsServer: {nackBackoff: 1m30s, dataplaneStatusFlushInterval: 500000000}\n"
-                             "store: {type: memory, postgres: {password: 1234, port: '5432'}, cache: null, upsert: {conflictRetryMaxTimes: ~}}\n"
-                             "runtime: {kubernetes: {injector: {sidecarContainer: {envVars: {A: b, C: 1}},\n"
-                             "  sidecarTraffic: {excludeInboundPorts: [80, 81]}, exceptions: {labels: {x: y}}}}}\n")
-                            .config;
+  const Config config =
+      load(
+          "APISERVER: {ReadOnly: true}\n"
+          "apiServer:\n"
+          "  corsAllowedDomains: [a.test, 'b.test']\n"
+          "  authn: {tokens: {validator: {publicKeys: [{kid: '1', key: PEM}, {kid: 2, keyFile: f, mesh: m}]}}}\n"
+          "xdsServer: {nackBackoff: 1m30s, dataplaneStatusFlushInterval: 500000000}\n"
+          "store: {type: memory, postgres: {password: 1234, port: '5432'}, cache: null, upsert: "
+          "{conflictRetryMaxTimes: ~}}\n"
+          "runtime: {kubernetes: {injector: {sidecarContainer: {envVars: {A: b, C: 1}},\n"
+          "  sidecarTraffic: {excludeInboundPorts: [80, 81]}, exceptions: {labels: {x: y}}}}}\n")
+          .config;
   EXPECT_TRUE(config.api_server.read_only);
   EXPECT_THAT(config.api_server.cors_allowed_domains, ElementsAre("a.test", "b.test"));
   EXPECT_THAT(config.api_server.authn.tokens.validator_public_keys,
@@ -226,7 +231,8 @@ TEST_F(LoadConfig, Derives_authentication_from_the_environment_and_from_old_name
   const DpServer kubernetes = load("", {{"KUMA_ENVIRONMENT", "kubernetes"}}).config.dp_server;
   EXPECT_EQ(kubernetes.authn.dp_proxy.type, "serviceAccountToken");
   EXPECT_EQ(kubernetes.authn.zone_proxy.type, "serviceAccountToken");
-  const DpServer none = load("", {{"KUMA_DP_SERVER_AUTH_TYPE", "none"}, {"KUMA_DP_SERVER_AUTH_USE_TOKEN_PATH", "true"}}).config.dp_server;
+  const DpServer none =
+      load("", {{"KUMA_DP_SERVER_AUTH_TYPE", "none"}, {"KUMA_DP_SERVER_AUTH_USE_TOKEN_PATH", "true"}}).config.dp_server;
   EXPECT_EQ(none.authn.dp_proxy.type, "none");
   EXPECT_EQ(none.authn.zone_proxy.type, "none");
   EXPECT_TRUE(none.authn.enable_reloadable_tokens);

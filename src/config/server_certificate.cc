@@ -95,7 +95,8 @@ bool set_serial(X509* certificate) {
   std::string bytes = random_bytes(kSerialBytes);
   bytes[0] = static_cast<char>(bytes[0] & 0x7f);
   const std::unique_ptr<BIGNUM, decltype(&BN_free)> number(
-      BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()), nullptr), &BN_free);
+      BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()), nullptr),
+      &BN_free);
   return number != nullptr && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
 }
 
@@ -114,8 +115,8 @@ bool set_name(X509* certificate) {
 }
 
 bool fill(X509* certificate, EVP_PKEY* key, const Clock& clock) {
-  return X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) && set_times(certificate, clock) &&
-         set_name(certificate) && X509_set_pubkey(certificate, key) == 1 &&
+  return X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) &&
+         set_times(certificate, clock) && set_name(certificate) && X509_set_pubkey(certificate, key) == 1 &&
          add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE") &&
          add_extension(certificate, NID_key_usage, "critical,digitalSignature,keyEncipherment,keyCertSign") &&
          add_extension(certificate, NID_ext_key_usage, "serverAuth") &&
@@ -152,7 +153,8 @@ absl::Status write_private_file(const std::string& path, const std::string& text
   if (fd >= 0) {
     ::close(fd);
   }
-  return written ? absl::OkStatus() : absl::UnavailableError(fmt::format("cannot write {}: {}", path, error_text(error)));
+  return written ? absl::OkStatus()
+                 : absl::UnavailableError(fmt::format("cannot write {}: {}", path, error_text(error)));
 }
 
 absl::Status create_work_dir(const std::string& path) {

@@ -75,8 +75,11 @@ bool is_dns_name(std::string_view name) {
     return false;
   }
   const auto is_label = [](std::string_view label) {
-    const auto is_good = [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-'; };
-    return !label.empty() && label.size() <= 63 && label.front() != '-' && std::all_of(label.begin(), label.end(), is_good);
+    const auto is_good = [](char c) {
+      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+    };
+    return !label.empty() && label.size() <= 63 && label.front() != '-' &&
+           std::all_of(label.begin(), label.end(), is_good);
   };
   const std::vector<std::string_view> labels = split(name, '.');
   return std::all_of(labels.begin(), labels.end(), is_label);
@@ -109,8 +112,10 @@ bool has_certificate(const std::string& file) {
 bool is_positive(std::chrono::nanoseconds duration) { return duration.count() > 0; }
 
 void check_tls(const TlsServer& tls, Problems& problems) {
-  problems.add_if(tls.cert_file.empty() && !tls.key_file.empty(), ".TlsCertFile cannot be empty if TlsKeyFile has been set");
-  problems.add_if(tls.key_file.empty() && !tls.cert_file.empty(), ".TlsKeyFile cannot be empty if TlsCertFile has been set");
+  problems.add_if(tls.cert_file.empty() && !tls.key_file.empty(),
+                  ".TlsCertFile cannot be empty if TlsKeyFile has been set");
+  problems.add_if(tls.key_file.empty() && !tls.cert_file.empty(),
+                  ".TlsKeyFile cannot be empty if TlsCertFile has been set");
   for (const std::string& version : {tls.min_version, tls.max_version}) {
     problems.add_if(!version.empty() && version != "TLSv1_2" && version != "TLSv1_3",
                     "unsupported tls version: {} supported versions:[TLSv1_2 TLSv1_3]", version);
@@ -131,7 +136,8 @@ Problems check_global(const MultizoneGlobal& global) {
   check_tls(global.tls, kds);
   const bool polls = is_positive(global.zone_health_check.poll_interval);
   const bool times_out = is_positive(global.zone_health_check.timeout);
-  kds.add_if(polls != times_out, "invalid zoneHealthCheck config: timeout and pollInterval must both be either set or unset");
+  kds.add_if(polls != times_out,
+             "invalid zoneHealthCheck config: timeout and pollInterval must both be either set or unset");
   Problems problems("Multizone Global validation failed");
   problems.add(kds);
   return problems;
@@ -213,7 +219,8 @@ Problems check_postgres(const PostgresStore& postgres) {
   problems.add_if(postgres.min_open_connections < 0, "MinOpenConnections should be greater than 0");
   problems.add_if(postgres.max_open_connections > 0 && postgres.min_open_connections > postgres.max_open_connections,
                   "MinOpenConnections should be less than MaxOpenConnections");
-  problems.add_if(postgres.max_connection_lifetime_jitter.count() < 0, "MaxConnectionLifetimeJitter cannot be negative");
+  problems.add_if(postgres.max_connection_lifetime_jitter.count() < 0,
+                  "MaxConnectionLifetimeJitter cannot be negative");
   problems.add_if(postgres.max_connection_lifetime_jitter > postgres.max_connection_lifetime,
                   "MaxConnectionLifetimeJitter should be less than MaxConnectionLifetime");
   problems.add_if(postgres.read_replica.ratio < 0 || postgres.read_replica.ratio > 100, ".Ratio out of [0-100] range");
@@ -229,10 +236,12 @@ Problems check_store(const StoreSettings& store) {
   }
   problems.add_if(!is_ours && !is_postgres && store.type != "kubernetes",
                   "Type should be either postgres, kubernetes or memory (or sqlite, which is the default)");
-  problems.add_if((is_postgres || store.type == "kubernetes") && problems.empty(),
-                  "Type {} is not available in this version yet: use sqlite (the default, a file in the work dir) or memory",
-                  store.type);
-  problems.add_if(store.upsert.conflict_retry_base_backoff.count() < 0, "Upsert: .ConflictRetryBaseBackoff cannot be negative");
+  problems.add_if(
+      (is_postgres || store.type == "kubernetes") && problems.empty(),
+      "Type {} is not available in this version yet: use sqlite (the default, a file in the work dir) or memory",
+      store.type);
+  problems.add_if(store.upsert.conflict_retry_base_backoff.count() < 0,
+                  "Upsert: .ConflictRetryBaseBackoff cannot be negative");
   return problems;
 }
 

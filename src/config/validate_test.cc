@@ -55,13 +55,15 @@ TEST(ValidateConfig, Rejects_a_zone_without_name_or_address) {
             "Multizone Zone validation failed: Name is mandatory in Zone mode");
   EXPECT_EQ(zone_problem([](MultizoneZone& z) { z.name = "a/b"; }),
             "Multizone Zone validation failed: Wrong zone name a/b");
-  EXPECT_EQ(zone_problem([](MultizoneZone& z) { z.name = "-a"; }), "Multizone Zone validation failed: Wrong zone name -a");
+  EXPECT_EQ(zone_problem([](MultizoneZone& z) { z.name = "-a"; }),
+            "Multizone Zone validation failed: Wrong zone name -a");
   EXPECT_EQ(zone_problem([](MultizoneZone& z) { z.name = "a..b"; }),
             "Multizone Zone validation failed: Wrong zone name a..b");
   EXPECT_EQ(zone_problem([](MultizoneZone& z) { z.global_address = ""; }),
             "Multizone Zone validation failed: GlobalAddress is mandatory in Zone mode");
-  EXPECT_EQ(zone_problem([](MultizoneZone& z) { z.global_address = "http://global:5685"; }),
-            "Multizone Zone validation failed: unsupported scheme \"http\" in zone GlobalAddress. Use one of [grpc grpcs]");
+  EXPECT_EQ(
+      zone_problem([](MultizoneZone& z) { z.global_address = "http://global:5685"; }),
+      "Multizone Zone validation failed: unsupported scheme \"http\" in zone GlobalAddress. Use one of [grpc grpcs]");
   EXPECT_THAT(zone_problem([](MultizoneZone& z) { z.global_address = "::not an address"; }),
               HasSubstr("unable to parse zone GlobalAddress"));
   EXPECT_THAT(zone_problem([](MultizoneZone& z) { z.root_ca_file = "/no/such/ca.pem"; }),
@@ -72,7 +74,8 @@ TEST(ValidateConfig, Rejects_a_global_with_wrong_KDS_settings) {
   const std::string prefix = "Multizone Global validation failed: KDS validation failed: ";
   EXPECT_EQ(global_problem([](MultizoneGlobal& g) { g.grpc_port = 65536; }),
             prefix + ".GrpcPort must be in the range [0, 65535]");
-  EXPECT_EQ(global_problem([](MultizoneGlobal& g) { g.refresh_interval = 0s; }), prefix + ".RefreshInterval must be positive");
+  EXPECT_EQ(global_problem([](MultizoneGlobal& g) { g.refresh_interval = 0s; }),
+            prefix + ".RefreshInterval must be positive");
   EXPECT_EQ(global_problem([](MultizoneGlobal& g) { g.zone_insight_flush_interval = -1s; }),
             prefix + ".ZoneInsightFlushInterval must be positive");
   EXPECT_EQ(global_problem([](MultizoneGlobal& g) { g.zone_health_check.timeout = 1s; }),
@@ -92,7 +95,8 @@ TEST(ValidateConfig, Checks_the_side_of_proxies_not_in_a_global) {
 }
 
 TEST(ValidateConfig, Rejects_wrong_settings_of_the_bootstrap) {
-  EXPECT_THAT(problem([](Config& c) { c.bootstrap_server.admin_address = ""; }), HasSubstr("AdminAddress cannot be empty"));
+  EXPECT_THAT(problem([](Config& c) { c.bootstrap_server.admin_address = ""; }),
+              HasSubstr("AdminAddress cannot be empty"));
   EXPECT_THAT(problem([](Config& c) { c.bootstrap_server.admin_address = "localhost"; }),
               HasSubstr("AdminAddress should be a valid IP address"));
   EXPECT_THAT(problem([](Config& c) { c.bootstrap_server.admin_port = 70000; }),
@@ -108,7 +112,9 @@ TEST(ValidateConfig, Rejects_wrong_settings_of_monitoring_and_metrics) {
               HasSubstr(".Port must be in the range [0, 65535]"));
   EXPECT_THAT(problem([](Config& c) { c.monitoring_assignment_server.api_versions = {}; }),
               HasSubstr(".ApiVersions must contain at least one version"));
-  EXPECT_THAT(problem([](Config& c) { c.monitoring_assignment_server.api_versions = {"v1", "v2"}; }),
+  EXPECT_THAT(problem([](Config& c) {
+                c.monitoring_assignment_server.api_versions = {"v1", "v2"};
+              }),
               HasSubstr(".ApiVersions contains invalid version v2"));
   EXPECT_THAT(problem([](Config& c) { c.monitoring_assignment_server.assignment_refresh_interval = 0s; }),
               HasSubstr(".AssignmentRefreshInterval must be positive"));
@@ -119,9 +125,10 @@ TEST(ValidateConfig, Rejects_wrong_settings_of_monitoring_and_metrics) {
 TEST(ValidateConfig, Rejects_stores_that_do_not_exist_or_not_yet) {
   EXPECT_THAT(problem([](Config& c) { c.store.type = "mysql"; }),
               StartsWith("Store validation failed: Type should be either postgres, kubernetes or memory"));
-  EXPECT_EQ(problem([](Config& c) { c.store.type = "postgres"; }),
-            "Store validation failed: Type postgres is not available in this version yet: use sqlite (the default, a file in "
-            "the work dir) or memory");
+  EXPECT_EQ(
+      problem([](Config& c) { c.store.type = "postgres"; }),
+      "Store validation failed: Type postgres is not available in this version yet: use sqlite (the default, a file in "
+      "the work dir) or memory");
   EXPECT_THAT(problem([](Config& c) { c.store.type = "kubernetes"; }), HasSubstr("Type kubernetes is not available"));
   EXPECT_EQ(problem([](Config& c) { c.store.type = "memory"; }), "fine");
   EXPECT_THAT(problem([](Config& c) { c.store.upsert.conflict_retry_base_backoff = -1s; }),
@@ -149,11 +156,13 @@ TEST(ValidateConfig, Rejects_wrong_settings_of_postgres_in_the_words_of_the_refe
             prefix + "MinReconnectInterval should be less than MaxReconnectInterval");
   EXPECT_EQ(postgres_problem([](PostgresStore& p) { p.min_open_connections = 60; }),
             prefix + "MinOpenConnections should be less than MaxOpenConnections");
-  EXPECT_EQ(postgres_problem([](PostgresStore& p) { p.read_replica.ratio = 101; }), prefix + ".Ratio out of [0-100] range");
+  EXPECT_EQ(postgres_problem([](PostgresStore& p) { p.read_replica.ratio = 101; }),
+            prefix + ".Ratio out of [0-100] range");
 }
 
 TEST(ValidateConfig, Rejects_wrong_settings_of_the_API_server) {
-  EXPECT_THAT(problem([](Config& c) { c.api_server.http.interface = ""; }), HasSubstr(".HTTP.Interface cannot be empty"));
+  EXPECT_THAT(problem([](Config& c) { c.api_server.http.interface = ""; }),
+              HasSubstr(".HTTP.Interface cannot be empty"));
   EXPECT_THAT(problem([](Config& c) { c.api_server.https.port = 65536; }),
               HasSubstr(".HTTPS.Port must be in the range [0, 65535]"));
   EXPECT_EQ(problem([](Config& c) {
@@ -200,8 +209,9 @@ TEST(ValidateConfig, Rejects_wrong_TLS_settings_of_any_server) {
               HasSubstr("unsupported tls version: SSLv3 supported versions:[TLSv1_2 TLSv1_3]"));
   EXPECT_THAT(problem([](Config& c) { c.api_server.https.tls.cipher_suites = {"NULL"}; }),
               HasSubstr("unsupported tls cipher: NULL "));
-  EXPECT_EQ(problem([](Config& c) { c.api_server.https.tls.cipher_suites = {"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}; }),
-            "fine");
+  EXPECT_EQ(
+      problem([](Config& c) { c.api_server.https.tls.cipher_suites = {"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}; }),
+      "fine");
 }
 
 TEST(ValidateConfig, Tells_all_that_is_wrong_at_once) {

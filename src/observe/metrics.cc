@@ -28,10 +28,9 @@ auto builder_of(const prometheus::Histogram*) { return prometheus::BuildHistogra
 auto builder_of(const prometheus::Summary*) { return prometheus::BuildSummary(); }
 
 bool by_labels(const prometheus::ClientMetric& left, const prometheus::ClientMetric& right) {
-  return std::lexicographical_compare(left.label.begin(), left.label.end(), right.label.begin(), right.label.end(),
-                                      [](const auto& a, const auto& b) {
-                                        return std::tie(a.name, a.value) < std::tie(b.name, b.value);
-                                      });
+  return std::lexicographical_compare(
+      left.label.begin(), left.label.end(), right.label.begin(), right.label.end(),
+      [](const auto& a, const auto& b) { return std::tie(a.name, a.value) < std::tie(b.name, b.value); });
 }
 
 }  // namespace
@@ -152,7 +151,8 @@ Histogram Metrics::histogram(const std::string& name, const std::string& help, c
 
 Summary Metrics::summary(const std::string& name, const std::string& help, const Labels& labels) {
   const prometheus::Summary::Quantiles quantiles{{0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}};
-  return Summary(impl_->series<prometheus::Summary>(name, help, labels, quantiles, std::chrono::milliseconds(std::chrono::minutes(10)), 5));
+  return Summary(impl_->series<prometheus::Summary>(name, help, labels, quantiles,
+                                                    std::chrono::milliseconds(std::chrono::minutes(10)), 5));
 }
 
 std::string Metrics::to_text() const { return impl_->to_text(); }

@@ -72,9 +72,10 @@ std::vector<double> default_buckets();
 
 // All metrics of a program and their Prometheus text.
 //
-// counter() and its siblings make a series or find the one that is there: they lock, so call them once and keep the handle.
-// `help` and `buckets` count at a name's first use. A name has one kind; asking for another gives a handle that counts
-// nowhere, as does a series beyond kSeriesMax of one name: what clients send must not fill the memory by way of labels.
+// counter() and its siblings make a series or find the one that is there: they lock, so call them once and keep the
+// handle. `help` and `buckets` count at a name's first use. A name has one kind; asking for another gives a handle that
+// counts nowhere, as does a series beyond kSeriesMax of one name: what clients send must not fill the memory by way of
+// labels.
 //
 // Thread: any.
 class Metrics {
@@ -93,8 +94,8 @@ class Metrics {
                       const std::vector<double>& buckets = default_buckets());
   Summary summary(const std::string& name, const std::string& help, const Labels& labels = {});
 
-  // The text of `/metrics` (format 0.0.4), families by name and series by labels, with what the operating system knows of
-  // this process: process_resident_memory_bytes, process_cpu_seconds_total and so on.
+  // The text of `/metrics` (format 0.0.4), families by name and series by labels, with what the operating system knows
+  // of this process: process_resident_memory_bytes, process_cpu_seconds_total and so on.
   std::string to_text() const;
 
  private:

@@ -44,13 +44,26 @@ bool read_stat(ProcessStat& stat) {
   std::string word;
   for (int field = 3; rest >> word; ++field) {
     switch (field) {
-      case 14: stat.user_ticks = std::stoull(word); break;
-      case 15: stat.system_ticks = std::stoull(word); break;
-      case 20: stat.threads = std::stoull(word); break;
-      case 22: stat.start_ticks = std::stoull(word); break;
-      case 23: stat.virtual_bytes = std::stoull(word); break;
-      case 24: stat.resident_pages = std::stoull(word); return true;
-      default: break;
+      case 14:
+        stat.user_ticks = std::stoull(word);
+        break;
+      case 15:
+        stat.system_ticks = std::stoull(word);
+        break;
+      case 20:
+        stat.threads = std::stoull(word);
+        break;
+      case 22:
+        stat.start_ticks = std::stoull(word);
+        break;
+      case 23:
+        stat.virtual_bytes = std::stoull(word);
+        break;
+      case 24:
+        stat.resident_pages = std::stoull(word);
+        return true;
+      default:
+        break;
     }
   }
   return false;
@@ -91,8 +104,8 @@ std::vector<MetricFamily> read_process_metrics() {
     const double page = static_cast<double>(::sysconf(_SC_PAGESIZE));
     result.push_back(family("process_cpu_seconds_total", "CPU time of this process, in user and system mode.",
                             MetricType::Counter, static_cast<double>(stat.user_ticks + stat.system_ticks) / ticks));
-    result.push_back(family("process_resident_memory_bytes", "Memory of this process that is in RAM.", MetricType::Gauge,
-                            static_cast<double>(stat.resident_pages) * page));
+    result.push_back(family("process_resident_memory_bytes", "Memory of this process that is in RAM.",
+                            MetricType::Gauge, static_cast<double>(stat.resident_pages) * page));
     result.push_back(family("process_virtual_memory_bytes", "Address space of this process.", MetricType::Gauge,
                             static_cast<double>(stat.virtual_bytes)));
     result.push_back(family("process_start_time_seconds", "When this process started, in seconds since 1970.",

@@ -31,7 +31,8 @@ struct StoreKind {
 void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
 
 std::vector<StoreKind> store_kinds() {
-  return {{"memory", [](const auto& registry, const Clock& clock, const auto&) { return make_memory_store(registry, clock); }},
+  return {{"memory",
+           [](const auto& registry, const Clock& clock, const auto&) { return make_memory_store(registry, clock); }},
           {"sqlite", [](const auto& registry, const Clock& clock, const auto& folder) {
              auto opened = open_sqlite_store(registry, clock, folder / "store.db");
              EXPECT_TRUE(opened.ok()) << opened.status();
@@ -84,10 +85,12 @@ TEST_P(StoreContract, Rejects_a_resource_without_a_name) {
 }
 
 TEST_P(StoreContract, Rejects_a_mesh_where_the_scope_has_none_and_the_other_way_round) {
-  EXPECT_EQ(store_->create(types_.make("Mesh", {"default", "x"})).status(),
-            absl::InvalidArgumentError("a resource of this type is of no mesh: type=\"Mesh\" name=\"x\" mesh=\"default\""));
-  EXPECT_EQ(store_->create(types_.dataplane("", "x")).status(),
-            absl::InvalidArgumentError("a resource of this type needs a mesh: type=\"Dataplane\" name=\"x\" mesh=\"\""));
+  EXPECT_EQ(
+      store_->create(types_.make("Mesh", {"default", "x"})).status(),
+      absl::InvalidArgumentError("a resource of this type is of no mesh: type=\"Mesh\" name=\"x\" mesh=\"default\""));
+  EXPECT_EQ(
+      store_->create(types_.dataplane("", "x")).status(),
+      absl::InvalidArgumentError("a resource of this type needs a mesh: type=\"Dataplane\" name=\"x\" mesh=\"\""));
 }
 
 TEST_P(StoreContract, Rejects_a_resource_without_a_type_or_of_another_registry) {
@@ -230,8 +233,8 @@ TEST_P(StoreContract, Starts_at_version_one_again_after_a_deletion) {
 
 TEST_P(StoreContract, Lists_by_mesh_then_name_bytewise) {
   fill_two_meshes();
-  EXPECT_THAT(names({.type = &type("Dataplane")}), ElementsAre("a/db-1", "a/web-1", "a/web-10", "a/web-2", "b/db-1",
-                                                               "b/web-1", "b/web-10", "b/web-2"));
+  EXPECT_THAT(names({.type = &type("Dataplane")}),
+              ElementsAre("a/db-1", "a/web-1", "a/web-10", "a/web-2", "b/db-1", "b/web-1", "b/web-10", "b/web-2"));
   EXPECT_THAT(names({.type = &type("Mesh")}), ElementsAre("a", "b"));
   EXPECT_THAT(names({.type = &type("Secret")}), IsEmpty());
 }
@@ -472,12 +475,24 @@ void write_at_random(Store& store, const TestTypes& types, size_t seed, int coun
     const std::string mesh = "m" + std::to_string(next(3));
     const std::string name = "n" + std::to_string(next(5));
     switch (next(8)) {
-      case 0: (void)store.create(types.mesh(mesh)); break;
-      case 1: (void)store.remove(types.type("Mesh"), {"", mesh}); break;
-      case 2: (void)store.create(types.dataplane(mesh, name)); break;
-      case 3: (void)store.remove(types.type("Dataplane"), {mesh, name}); break;
-      case 4: (void)store.create(types.insight(mesh, name)); break;
-      case 5: (void)store.create(types.policy(mesh, name, "x")); break;
+      case 0:
+        (void)store.create(types.mesh(mesh));
+        break;
+      case 1:
+        (void)store.remove(types.type("Mesh"), {"", mesh});
+        break;
+      case 2:
+        (void)store.create(types.dataplane(mesh, name));
+        break;
+      case 3:
+        (void)store.remove(types.type("Dataplane"), {mesh, name});
+        break;
+      case 4:
+        (void)store.create(types.insight(mesh, name));
+        break;
+      case 5:
+        (void)store.create(types.policy(mesh, name, "x"));
+        break;
       default:
         if (auto found = store.get(types.type("MeshTimeout"), {mesh, name}); found.ok()) {
           (void)store.update(**found);

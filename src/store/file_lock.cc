@@ -50,10 +50,10 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::acquire(const std::filesyste
     if (errno != EWOULDBLOCK) {
       return absl::UnavailableError(fmt::format("cannot lock {}: {}", path, error_text(errno)));
     }
-    return absl::FailedPreconditionError(fmt::format(
-        "store file {} is in use by {}: stop that one first, or give this control plane a file of its own "
-        "(KUMA_STORE_SQLITE_PATH, or another KUMA_GENERAL_WORK_DIR)",
-        file.string(), read_owner(fd)));
+    return absl::FailedPreconditionError(
+        fmt::format("store file {} is in use by {}: stop that one first, or give this control plane a file of its own "
+                    "(KUMA_STORE_SQLITE_PATH, or another KUMA_GENERAL_WORK_DIR)",
+                    file.string(), read_owner(fd)));
   }
   // A full disk must not keep a control plane from starting: the name of the owner is for people only.
   (void)write_owner(fd, instance, clock);

@@ -106,8 +106,9 @@ absl::Status ResourceTable::check_new(const Resource& resource) const {
     return absl::InvalidArgumentError(fmt::format("a resource needs a name: {}", name_resource(type.name, key)));
   }
   if ((type.scope == model::Scope::Mesh) == key.mesh.empty()) {
-    return absl::InvalidArgumentError(fmt::format(
-        "a resource of this type {} mesh: {}", key.mesh.empty() ? "needs a" : "is of no", name_resource(type.name, key)));
+    return absl::InvalidArgumentError(fmt::format("a resource of this type {} mesh: {}",
+                                                  key.mesh.empty() ? "needs a" : "is of no",
+                                                  name_resource(type.name, key)));
   }
   if (find(type, key) != nullptr) {
     return already_exists(type, key);

@@ -35,10 +35,11 @@ struct WritePlan {
 
 // All resources in memory: what every embedded store reads from, and the rules of writing.
 //
-// One shard a type, each a set sorted by (mesh, name) behind a lock that is held for a lookup or for copying pointers, never
-// while a caller's code runs. Besides, an index from owners to what they own, for recursive deletion.
+// One shard a type, each a set sorted by (mesh, name) behind a lock that is held for a lookup or for copying pointers,
+// never while a caller's code runs. Besides, an index from owners to what they own, for recursive deletion.
 //
-// Thread: reads from any thread at any time. plan_* and apply() belong to one writer at a time, which the store ensures.
+// Thread: reads from any thread at any time. plan_* and apply() belong to one writer at a time, which the store
+// ensures.
 class ResourceTable {
  public:
   ResourceTable(const model::Registry& registry, const Clock& clock);
@@ -84,7 +85,7 @@ class ResourceTable {
 
   const model::Registry& registry_;
   const Clock& clock_;
-  std::vector<const model::ResourceType*> types_;  // by name
+  std::vector<const model::ResourceType*> types_;                                   // by name
   absl::flat_hash_map<const model::ResourceType*, std::unique_ptr<Shard>> shards_;  // fixed after construction
   // The writer's own: owners that own something. Pointers to resources that the shards hold.
   absl::flat_hash_map<ResourceRef, Children> children_;

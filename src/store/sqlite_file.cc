@@ -51,7 +51,8 @@ void bind_key(sqlite3_stmt* statement, const Resource& resource) {
 
 std::string_view text_of(sqlite3_stmt* row, int column) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(row, column));
-  return text == nullptr ? std::string_view{} : std::string_view(text, static_cast<size_t>(sqlite3_column_bytes(row, column)));
+  return text == nullptr ? std::string_view{}
+                         : std::string_view(text, static_cast<size_t>(sqlite3_column_bytes(row, column)));
 }
 
 WallTime time_of(sqlite3_stmt* row, int column) {
@@ -95,8 +96,9 @@ absl::Status SqliteFile::error(const char* doing) const {
     cause += fmt::format(" ({})", std::generic_category().message(system_error));
   }
   if (is_out_of_space(code, is_io_error ? system_error : 0)) {
-    return absl::ResourceExhaustedError(fmt::format(
-        "no space left for the store file {}: {}: nothing was changed, free some space and try again", file_.string(), cause));
+    return absl::ResourceExhaustedError(
+        fmt::format("no space left for the store file {}: {}: nothing was changed, free some space and try again",
+                    file_.string(), cause));
   }
   if ((code & 0xff) == SQLITE_NOTADB || (code & 0xff) == SQLITE_CORRUPT) {
     return absl::DataLossError(fmt::format("store file {} is damaged or no SQLite file: {}", file_.string(), cause));
@@ -128,7 +130,8 @@ absl::StatusOr<int64_t> SqliteFile::read_number(const char* sql) {
   return sqlite3_column_int64(statement.get(), 0);
 }
 
-absl::StatusOr<std::unique_ptr<SqliteFile>> SqliteFile::open(const std::filesystem::path& file, uint64_t file_bytes_max) {
+absl::StatusOr<std::unique_ptr<SqliteFile>> SqliteFile::open(const std::filesystem::path& file,
+                                                             uint64_t file_bytes_max) {
   KUMA_RETURN_IF_ERROR(create_private(file));
   sqlite3* db = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -160,7 +163,8 @@ absl::Status SqliteFile::prepare_file(uint64_t file_bytes_max) {
   KUMA_ASSIGN_OR_RETURN(begin_, prepare("BEGIN IMMEDIATE"));
   KUMA_ASSIGN_OR_RETURN(commit_, prepare("COMMIT"));
   KUMA_ASSIGN_OR_RETURN(rollback_, prepare("ROLLBACK"));
-  KUMA_ASSIGN_OR_RETURN(put_, prepare("INSERT OR REPLACE INTO resources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"));
+  KUMA_ASSIGN_OR_RETURN(put_,
+                        prepare("INSERT OR REPLACE INTO resources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"));
   KUMA_ASSIGN_OR_RETURN(erase_, prepare("DELETE FROM resources WHERE type = ?1 AND mesh = ?2 AND name = ?3"));
   KUMA_ASSIGN_OR_RETURN(erase_tree_, prepare(kEraseTree));
   return absl::OkStatus();
@@ -180,10 +184,11 @@ absl::Status SqliteFile::check_format() {
   }
   KUMA_ASSIGN_OR_RETURN(const int64_t format, read_number("PRAGMA user_version"));
   if (format != kFormat) {
-    return absl::FailedPreconditionError(fmt::format(
-        "store file {} has format {}, and this version reads format {}; it was left as it is. Run the version that wrote it, "
-        "or name another file with KUMA_STORE_SQLITE_PATH",
-        file_.string(), format, kFormat));
+    return absl::FailedPreconditionError(
+        fmt::format("store file {} has format {}, and this version reads format {}; it was left as it is. Run the "
+                    "version that wrote it, "
+                    "or name another file with KUMA_STORE_SQLITE_PATH",
+                    file_.string(), format, kFormat));
   }
   return absl::OkStatus();
 }

@@ -19,8 +19,8 @@ namespace kuma::store {
 //
 //   resources(type, mesh, name, version, creation_time, modification_time, owner_type, owner_mesh, owner_name, spec)
 //
-// Times are nanoseconds since 1970, the spec is the JSON that clients see, an absent owner is three empty texts. Rows of
-// types that the registry does not have are left alone, and go only with an owner that is removed.
+// Times are nanoseconds since 1970, the spec is the JSON that clients see, an absent owner is three empty texts. Rows
+// of types that the registry does not have are left alone, and go only with an owner that is removed.
 //
 // Thread: used by one thread at a time.
 class SqliteFile {
@@ -33,8 +33,8 @@ class SqliteFile {
   // Hands over every resource of a known type. A row that cannot be read is DataLoss and names it.
   absl::Status load(const model::Registry& registry, const std::function<void(model::ResourcePtr)>& take);
 
-  // All changes in one transaction; after an error none of them is in the file. `sync`: on the disk when this returns, else
-  // in the hands of the operating system (enough for a killed process, not for a power failure).
+  // All changes in one transaction; after an error none of them is in the file. `sync`: on the disk when this returns,
+  // else in the hands of the operating system (enough for a killed process, not for a power failure).
   absl::Status commit(const std::vector<model::Change>& changes, bool sync);
 
  private:

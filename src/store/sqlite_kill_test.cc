@@ -16,8 +16,8 @@ namespace {
 constexpr size_t kWriters = 4;
 constexpr size_t kWritesPerWriter = 2'500;
 
-// Each writer walks through a fixed sequence of writes, four for each `i`: a mesh, a policy that it owns, an update of the
-// policy, and for two of three `i` the deletion of the mesh, which takes the policy with it.
+// Each writer walks through a fixed sequence of writes, four for each `i`: a mesh, a policy that it owns, an update of
+// the policy, and for two of three `i` the deletion of the mesh, which takes the policy with it.
 struct Step {
   size_t number;
 
@@ -28,8 +28,10 @@ struct Step {
 absl::Status write_step(Store& store, const TestTypes& types, size_t writer, Step step) {
   const std::string mesh = step.mesh(writer);
   switch (step.number % 4) {
-    case 0: return store.create(types.mesh(mesh, std::string(300, 'm'))).status();
-    case 1: return store.create(types.policy(mesh, "policy", "first")).status();
+    case 0:
+      return store.create(types.mesh(mesh, std::string(300, 'm'))).status();
+    case 1:
+      return store.create(types.policy(mesh, "policy", "first")).status();
     case 2: {
       model::Resource policy = types.policy(mesh, "policy", "second");
       policy.meta.version = 1;
@@ -70,7 +72,8 @@ std::string actual_state(const Store& store, const TestTypes& types, size_t writ
   return text;
 }
 
-// The life of the child: writes and tells the number of the writer over the pipe after each write that was acknowledged.
+// The life of the child: writes and tells the number of the writer over the pipe after each write that was
+// acknowledged.
 [[noreturn]] void run_child(const std::filesystem::path& file, int pipe) {
   const TestTypes types;
   auto store = open_sqlite_store(types.registry(), system_clock(), file);

@@ -193,7 +193,8 @@ class SqliteStore final : public Store {
   std::deque<Write*> queue_;  // bounded by the number of calling threads
   bool has_leader_ = false;
 
-  std::mutex writer_mutex_;  // guards the file, planning, applying and the order of the feed; held while writing the file
+  std::mutex
+      writer_mutex_;  // guards the file, planning, applying and the order of the feed; held while writing the file
   std::unique_ptr<SqliteFile> file_;
   ResourceTable table_;
   std::shared_ptr<ChangeFeed> feed_;

@@ -103,8 +103,8 @@ TEST_F(SqliteStore, Refuses_a_file_of_a_newer_format_and_keeps_its_rows) {
   run_sql("PRAGMA user_version = 2");
   const absl::Status status = try_open().status();
   EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()),
-              AllOf(HasSubstr("has format 2, and this version reads format 1"), HasSubstr("Run the version that wrote it")));
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("has format 2, and this version reads format 1"),
+                                                   HasSubstr("Run the version that wrote it")));
   run_sql("PRAGMA user_version = 1");
   open();
   EXPECT_EQ(count("Mesh"), 1U);
@@ -150,10 +150,11 @@ TEST_F(SqliteStore, Tells_a_second_user_who_has_the_file_and_what_to_do) {
   const absl::Status status = try_open().status();
   EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
   EXPECT_EQ(status.message(),
-            fmt::format("store file {} is in use by process {} (instance host-1a2b), since 2023-11-14T22:13:20Z: stop that one "
-                        "first, or give this control plane a file of its own (KUMA_STORE_SQLITE_PATH, or another "
-                        "KUMA_GENERAL_WORK_DIR)",
-                        file_.string(), ::getpid()));
+            fmt::format(
+                "store file {} is in use by process {} (instance host-1a2b), since 2023-11-14T22:13:20Z: stop that one "
+                "first, or give this control plane a file of its own (KUMA_STORE_SQLITE_PATH, or another "
+                "KUMA_GENERAL_WORK_DIR)",
+                file_.string(), ::getpid()));
   EXPECT_TRUE(store_->create(types_.mesh("default")).ok()) << "the first goes on";
 }
 
@@ -317,7 +318,8 @@ TEST_F(SqliteStore, Fails_only_the_write_of_a_group_that_does_not_fit) {
       for (int i = 0; i < 50; ++i) {
         const std::string name = fmt::format("m-{}-{}", t, i);
         const bool is_large = i % 10 == t;
-        const absl::Status status = store_->create(types_.mesh(name, std::string(is_large ? 1'000'000 : 10, 'x'))).status();
+        const absl::Status status =
+            store_->create(types_.mesh(name, std::string(is_large ? 1'000'000 : 10, 'x'))).status();
         EXPECT_EQ(status.ok(), !is_large) << status;
         refused += status.code() == StatusCode::kResourceExhausted ? 1 : 0;
       }
@@ -331,8 +333,8 @@ TEST_F(SqliteStore, Fails_only_the_write_of_a_group_that_does_not_fit) {
   EXPECT_EQ(count("Mesh"), 180U);
 }
 
-// Files of this process may not grow beyond a size for as long as this lives: the nearest thing to a full disk that needs
-// no privileges, and it fails the same system calls.
+// Files of this process may not grow beyond a size for as long as this lives: the nearest thing to a full disk that
+// needs no privileges, and it fails the same system calls.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {

@@ -32,8 +32,9 @@ struct ListResult {
 // Where resources live. All methods may be called from any thread; reads never wait for a disk.
 //
 // Errors: NotFound `Resource not found: type="T" name="N" mesh="M"`; AlreadyExists `resource already exists: type=…`;
-// Aborted `resource conflict: type=…` for a stale version; ResourceExhausted when the disk is full, Unavailable for other
-// failures of the medium, with its cause. A write that returned OK survives the process being killed (not `memory`).
+// Aborted `resource conflict: type=…` for a stale version; ResourceExhausted when the disk is full, Unavailable for
+// other failures of the medium, with its cause. A write that returned OK survives the process being killed (not
+// `memory`).
 class Store {
  public:
   virtual ~Store() = default;
@@ -45,7 +46,8 @@ class Store {
   // Deletes it and, recursively, all that it owns: one commit, one Change for each, children first.
   virtual absl::Status remove(const model::ResourceType& type, const model::ResourceKey& key) = 0;
 
-  virtual absl::StatusOr<model::ResourcePtr> get(const model::ResourceType& type, const model::ResourceKey& key) const = 0;
+  virtual absl::StatusOr<model::ResourcePtr> get(const model::ResourceType& type,
+                                                 const model::ResourceKey& key) const = 0;
   virtual ListResult list(const ListQuery& query) const = 0;
 
   // Everything stored, as creates at one point of the commit order, then every later change, in order and without gaps.

@@ -44,7 +44,8 @@ double resident_bytes() {
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
-// First, while the heap has no holes: what one more resource of 400 bytes costs in resident memory, its own spec included.
+// First, while the heap has no holes: what one more resource of 400 bytes costs in resident memory, its own spec
+// included.
 void BM_MemoryPerResource(benchmark::State& state) {
   for (auto _ : state) {
     Subject subject(state.range(0));
@@ -54,7 +55,12 @@ void BM_MemoryPerResource(benchmark::State& state) {
     state.counters["bytes"] = (resident_bytes() - before) / static_cast<double>(kMany * 5);
   }
 }
-BENCHMARK(BM_MemoryPerResource)->ArgName("sqlite")->Arg(kMemory)->Arg(kSqlite)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_MemoryPerResource)
+    ->ArgName("sqlite")
+    ->Arg(kMemory)
+    ->Arg(kSqlite)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
 
 // Threads share a store, as requests do.
 std::unique_ptr<Subject> shared_subject;
@@ -70,8 +76,16 @@ void BM_Create(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(BM_Create)->Setup(set_up)->Teardown(tear_down)->ArgName("sqlite")->Arg(kMemory)->Arg(kSqlite)->Iterations(5'000)
-    ->Threads(1)->Threads(8)->UseRealTime();
+BENCHMARK(BM_Create)
+    ->Setup(set_up)
+    ->Teardown(tear_down)
+    ->ArgName("sqlite")
+    ->Arg(kMemory)
+    ->Arg(kSqlite)
+    ->Iterations(5'000)
+    ->Threads(1)
+    ->Threads(8)
+    ->UseRealTime();
 
 // Insights are what control planes write most: not synced to the disk one by one.
 void BM_UpdateInsight(benchmark::State& state) {
@@ -86,8 +100,16 @@ void BM_UpdateInsight(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(BM_UpdateInsight)->Setup(set_up)->Teardown(tear_down)->ArgName("sqlite")->Arg(kMemory)->Arg(kSqlite)
-    ->Iterations(5'000)->Threads(1)->Threads(8)->UseRealTime();
+BENCHMARK(BM_UpdateInsight)
+    ->Setup(set_up)
+    ->Teardown(tear_down)
+    ->ArgName("sqlite")
+    ->Arg(kMemory)
+    ->Arg(kSqlite)
+    ->Iterations(5'000)
+    ->Threads(1)
+    ->Threads(8)
+    ->UseRealTime();
 
 void BM_Get(benchmark::State& state) {
   Subject subject(kMemory);

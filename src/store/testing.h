@@ -11,8 +11,8 @@
 
 namespace kuma::store {
 
-// For the tests and benchmarks of stores: a handful of types whose spec is a text, so that stores are tested rather than
-// resources, and one whose spec is JSON.
+// For the tests and benchmarks of stores: a handful of types whose spec is a text, so that stores are tested rather
+// than resources, and one whose spec is JSON.
 class TestTypes {
  public:
   explicit TestTypes(bool with_policies = true) : registry_(make(with_policies)) {}
