@@ -11,7 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kQuiet = 1min;
-constexpr std::string_view kStream = "gRPC config stream to ";
+constexpr std::string_view kStream = "gRPC config stream ";
+constexpr std::string_view kHealthStream = "StreamHealthCheck ";
 
 constexpr int kUnavailable = 14;
 constexpr int kPermissionDenied = 7;
@@ -22,12 +23,14 @@ bool contains(std::string_view text, std::string_view part) { return text.find(p
 struct Closed {
   int code = 0;
   std::string_view message;
+  bool health = false;  // the stream of health checks, not that of configuration
 };
 
-// `… gRPC config stream to ads_cluster closed: 16, authentication failed` and `… closed since 31s ago: 14, no healthy upstream`.
+// `… StreamAggregatedResources gRPC config stream to ads_cluster closed: 16, authentication failed{via_upstream}`,
+// `… closed since 31s ago: 14, no healthy upstream`, `… StreamHealthCheck gRPC config stream closed: 16, …`.
 std::optional<Closed> parse_closed(std::string_view line) {
   const size_t stream = line.find(kStream);
-  const size_t closed = stream == std::string_view::npos ? stream : line.find(" closed", stream);
+  const size_t closed = stream == std::string_view::npos ? stream : line.find("closed", stream);
   const size_t colon = closed == std::string_view::npos ? closed : line.find(": ", closed);
   if (colon == std::string_view::npos) {
     return std::nullopt;
@@ -40,6 +43,11 @@ std::optional<Closed> parse_closed(std::string_view line) {
     return std::nullopt;
   }
   out.message = rest.starts_with(", ") ? rest.substr(2) : rest;
+  constexpr std::string_view kDetail = "{via_upstream}";
+  if (out.message.ends_with(kDetail)) {
+    out.message.remove_suffix(kDetail.size());
+  }
+  out.health = contains(line.substr(0, stream), kHealthStream);
   return out;
 }
 
@@ -100,6 +108,9 @@ std::optional<StreamWatch::Advice> StreamWatch::observe(std::string_view line) {
     return std::nullopt;
   }
   const Cause cause = cause_of(closed->code, closed->message);
+  if (closed->health && cause == Cause::Unreachable) {
+    return std::nullopt;  // repeated several times a second from the first moment on; ConnectionWatch says it better
+  }
   Seen& seen = seen_[static_cast<size_t>(cause)];
   const MonotonicTime now = clock_.monotonic_now();
   if (seen.last && now - *seen.last < kQuiet) {

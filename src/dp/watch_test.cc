@@ -40,6 +40,17 @@ TEST_F(StreamWatchTest, Explains_a_refused_token_and_keeps_the_reason) {
   EXPECT_EQ(advice->reason, "authentication failed: token is revoked");
 }
 
+TEST_F(StreamWatchTest, Leaves_out_what_Envoy_adds_to_the_reason) {
+  EXPECT_EQ(watch_.observe(std::string(kPrefix) + "closed: 16, authentication failed{via_upstream}")->reason, "authentication failed");
+}
+
+TEST_F(StreamWatchTest, Heeds_the_stream_of_health_checks_but_for_a_lost_connection) {
+  constexpr std::string_view prefix =
+      "[warning][upstream] [source/common/upstream/health_discovery_service.cc:349] StreamHealthCheck gRPC config stream closed: ";
+  EXPECT_FALSE(watch_.observe(std::string(prefix) + "14, upstream connect error or disconnect/reset before headers"));
+  EXPECT_TRUE(watch_.observe(std::string(prefix) + "16, authentication failed: token is expired{via_upstream}"));
+}
+
 TEST_F(StreamWatchTest, Knows_a_refused_token_by_its_words_when_the_code_is_another) {
   EXPECT_THAT(say("closed: 2, authentication failed: token is expired"), HasSubstr("refuses the token"));
   executor_.advance(1min);
