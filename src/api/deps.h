@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "config/config.h"
+#include "mesh/mesh_view.h"
+#include "model/resource.h"
+#include "net/http.h"
+#include "observe/metrics.h"
+#include "store/store.h"
+
+namespace kuma::api {
+
+// Who sends a request.
+struct User {
+  std::string name;
+  std::vector<std::string> groups;
+};
+
+// Writes with all that belongs to them: defaults, checks that need other resources, ownership. May wait for a disk or for
+// keys, so the API calls it on its worker. Any thread.
+struct ResourceWriter {
+  std::function<absl::Status(model::Resource)> create;
+  std::function<absl::Status(model::Resource)> update;  // meta.version is the one that was read
+  std::function<absl::Status(const model::ResourceType&, const model::ResourceKey&)> remove;
+};
+
+// Issues tokens; waits for signing keys, so the API calls it on its worker. A function is empty where the settings disable
+// that issuer. NotFound `there is no signing key with KID …` is passed on to clients. Any thread.
+struct TokenIssuers {
+  struct Dataplane {
+    std::string name, mesh, type;
+    std::vector<std::pair<std::string, std::vector<std::string>>> tags;  // in the order of the request, sorted by name
+  };
+  std::function<absl::StatusOr<std::string>(const Dataplane&, std::chrono::nanoseconds valid_for)> dataplane;
+  std::function<absl::StatusOr<std::string>(const std::string& zone, const std::vector<std::string>& scope,
+                                            std::chrono::nanoseconds valid_for)>
+      zone;
+  std::function<absl::StatusOr<std::string>(const std::string& zone, std::chrono::nanoseconds valid_for)> zone_ingress;
+  std::function<absl::StatusOr<std::string>(const User& user, std::chrono::nanoseconds valid_for)> user;
+};
+
+// One page of a proxy's Envoy admin interface.
+struct AdminPage {
+  model::ResourcePtr proxy;  // Dataplane, ZoneIngress or ZoneEgress
+  std::string path;          // "config_dump", "stats", "clusters"
+};
+// Fetches it and calls `done` once, on any thread. FailedPrecondition carries a message for the client; any other error is
+// only logged.
+using FetchAdminPage = std::function<void(AdminPage page, std::function<void(absl::StatusOr<std::string>)> done)>;
+
+// All that the REST API stands on. What is referred to outlives the handler that make_api() returns.
+struct ApiDeps {
+  const config::Config& config;
+  const model::Registry& registry;
+  const store::Store& store;  // reads
+  const Clock& clock;
+  Executor& worker;           // for what waits: writes, tokens
+  ResourceWriter writer;
+  // The user of a bearer token, without the group of the authenticated; any error is a 401. Null: no token is valid.
+  std::function<absl::StatusOr<User>(std::string_view token)> authenticate = nullptr;
+  TokenIssuers tokens = {};
+  FetchAdminPage fetch_admin_page = nullptr;
+  // The newest view of a mesh, null when there is none. For inspection.
+  std::function<mesh::MeshViewPtr(std::string_view mesh)> find_view = nullptr;
+  std::function<std::string()> cluster_id = nullptr;  // empty until it is known
+  std::string hostname = {};
+  std::string instance_id = {};
+  size_t body_size_max = 32 * 1024 * 1024;
+  observe::Metrics* metrics = nullptr;
+};
+
+}  // namespace kuma::api
