@@ -72,7 +72,7 @@ absl::StatusOr<Fd> open_fifo(const std::string& path) {
 
 // The connection to one address.
 struct Sink {
-  Fd fd;                     // closed: waits for `retry_at`
+  Fd fd;  // closed: waits for `retry_at`
   bool connected = false;
   MonotonicTime deadline{};  // of connecting
   MonotonicTime retry_at{};
@@ -120,7 +120,8 @@ void AccessLogStreamer::Worker::run() {
     for (const auto& [address, sink] : sinks_) {
       if (sink.fd.is_open()) {
         const bool wants_write = !sink.connected || !sink.pending.empty();
-        ready.push_back({.fd = sink.fd.get(), .events = static_cast<short>(POLLIN | (wants_write ? POLLOUT : 0)), .revents = 0});
+        ready.push_back(
+            {.fd = sink.fd.get(), .events = static_cast<short>(POLLIN | (wants_write ? POLLOUT : 0)), .revents = 0});
         addresses.push_back(&address);
       }
     }
@@ -213,7 +214,8 @@ Sink* AccessLogStreamer::Worker::sink_for(const std::string& address) {
   }
   if (sinks_.size() >= kSinksMax) {
     // Make room by forgetting one that cannot be reached.
-    const auto idle = std::find_if(sinks_.begin(), sinks_.end(), [](const auto& entry) { return !entry.second.fd.is_open(); });
+    const auto idle =
+        std::find_if(sinks_.begin(), sinks_.end(), [](const auto& entry) { return !entry.second.fd.is_open(); });
     if (idle == sinks_.end()) {
       return nullptr;
     }
@@ -300,7 +302,8 @@ void AccessLogStreamer::Worker::report() {
   reported_ = now;
 }
 
-absl::StatusOr<std::unique_ptr<AccessLogStreamer>> AccessLogStreamer::start(std::string path, const Clock& clock, Log& log) {
+absl::StatusOr<std::unique_ptr<AccessLogStreamer>> AccessLogStreamer::start(std::string path, const Clock& clock,
+                                                                            Log& log) {
   KUMA_ASSIGN_OR_RETURN(Fd fifo, open_fifo(path));
   Fd stop_event(::eventfd(0, EFD_CLOEXEC));
   auto worker = std::make_unique<Worker>(std::move(fifo), stop_event.get(), clock, log);

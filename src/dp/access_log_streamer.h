@@ -12,8 +12,8 @@
 namespace kuma::dp {
 
 // Reads the named pipe that Envoy writes access logs to, and sends each line to the TCP address that it names. One
-// connection an address, made when the first line comes. A line that cannot be delivered is dropped and counted in the log:
-// an access log is never a reason to slow down traffic.
+// connection an address, made when the first line comes. A line that cannot be delivered is dropped and counted in the
+// log: an access log is never a reason to slow down traffic.
 //
 // Bounds: 64 addresses at once, 1 MiB waiting for each, lines of 1 MiB, 5 s to connect, 1 s between attempts.
 //

@@ -20,7 +20,8 @@ namespace {
 using testing::HasSubstr;
 
 TEST(AccessLogLine, Refuses_what_names_no_address) {
-  for (const char* line : {"hello", "{\"message\":\"x\"}", "{\"address\":1,\"message\":\"x\"}", "{\"address\":\"a:1\"}", "{broken"}) {
+  for (const char* line :
+       {"hello", "{\"message\":\"x\"}", "{\"address\":1,\"message\":\"x\"}", "{\"address\":\"a:1\"}", "{broken"}) {
     EXPECT_EQ(parse_access_log_line(line).status().message(),
               "log format invalid: expected 2 components separated by ';' or a JSON object")
         << line;
@@ -35,7 +36,9 @@ TEST(AccessLogLine, Takes_text_from_json) {
 }
 
 TEST(AccessLogLine, Prints_an_object_compactly_with_sorted_keys) {
-  EXPECT_EQ(parse_access_log_line(R"({"message":{"z": 1.0, "a": [true, null, "<&>"], "m": {"y": 0.25, "b": -3}},"address":"a:1"})")->payload,
+  EXPECT_EQ(parse_access_log_line(
+                R"({"message":{"z": 1.0, "a": [true, null, "<&>"], "m": {"y": 0.25, "b": -3}},"address":"a:1"})")
+                ->payload,
             R"({"a":[true,null,"\u003c\u0026\u003e"],"m":{"b":-3,"y":0.25},"z":1})"
             "\n");
 }

@@ -10,17 +10,22 @@ namespace kuma::dp {
 namespace {
 
 constexpr std::string_view kNotFoundLog =
-    "Dataplane entity is not yet found in the Control Plane. On Universal create it on the control plane, or pass it with "
+    "Dataplane entity is not yet found in the Control Plane. On Universal create it on the control plane, or pass it "
+    "with "
     "--dataplane-file; on Kubernetes the injector creates it. Trying again.";
 constexpr std::string_view kNotFound =
-    "Dataplane entity not found. If you are running on Universal please create a Dataplane entity on kuma-cp before starting "
-    "kuma-dp or pass it to kuma-dp run --dataplane-file=/file. If you are running on Kubernetes, please check the kuma-cp logs "
+    "Dataplane entity not found. If you are running on Universal please create a Dataplane entity on kuma-cp before "
+    "starting "
+    "kuma-dp or pass it to kuma-dp run --dataplane-file=/file. If you are running on Kubernetes, please check the "
+    "kuma-cp logs "
     "to determine why the Dataplane entity could not be created by the automatic sidecar injection.";
 constexpr std::string_view kWrongPort =
-    "There is no /bootstrap endpoint for provided CP address. Double check if the address passed to the CP has a DP Server "
+    "There is no /bootstrap endpoint for provided CP address. Double check if the address passed to the CP has a DP "
+    "Server "
     "port (5678 by default), not HTTP API (5681 by default)";
 constexpr std::string_view kRetryLog =
-    "could not fetch bootstrap configuration, make sure you are not trying to connect to global-cp. retrying (this could help "
+    "could not fetch bootstrap configuration, make sure you are not trying to connect to global-cp. retrying (this "
+    "could help "
     "only if you're connecting to zone-cp or standalone).";
 
 std::string text_at(const json::value& value, std::initializer_list<std::string_view> path) {
@@ -91,9 +96,12 @@ std::string to_json(const BootstrapRequest& request) {
   with("dataplaneToken", request.token);
   with("dataplaneTokenPath", request.token_path);
   with("dataplaneResource", request.resource);
-  out["version"] = {{"kumaDp", {{"version", kVersion}, {"gitTag", kGitTag}, {"gitCommit", kGitCommit}, {"buildDate", kBuildDate}}},
-                    {"envoy", {{"version", request.envoy.version}, {"build", request.envoy.build},
-                               {"kumaDpCompatible", request.envoy.compatible}}}};
+  out["version"] = {
+      {"kumaDp", {{"version", kVersion}, {"gitTag", kGitTag}, {"gitCommit", kGitCommit}, {"buildDate", kBuildDate}}},
+      {"envoy",
+       {{"version", request.envoy.version},
+        {"build", request.envoy.build},
+        {"kumaDpCompatible", request.envoy.compatible}}}};
   out["caCert"] = request.ca_cert;
   json::object metadata;
   for (const auto& [key, value] : request.dynamic_metadata) {
@@ -116,8 +124,8 @@ std::string to_json(const BootstrapRequest& request) {
 absl::StatusOr<std::string> bootstrap_url(const std::string& cp_address) {
   auto url = boost::urls::parse_uri(cp_address);
   if (!url || (url->scheme() != "https" && url->scheme() != "http") || url->host().empty()) {
-    return absl::InvalidArgumentError(
-        fmt::format("the control plane's address has to be a URL such as https://localhost:5678, got \"{}\"", cp_address));
+    return absl::InvalidArgumentError(fmt::format(
+        "the control plane's address has to be a URL such as https://localhost:5678, got \"{}\"", cp_address));
   }
   boost::urls::url out(*url);
   out.set_path("/bootstrap");
@@ -140,7 +148,9 @@ Refusal interpret_refusal(const HttpAnswer& answer) {
   if (answer.status / 100 == 4) {
     return {.retry = false, .message = fmt::format("Invalid request: {}", body), .log = ""};
   }
-  return {.retry = true, .message = fmt::format("unexpected status code: {}", answer.status), .log = std::string(kRetryLog)};
+  return {.retry = true,
+          .message = fmt::format("unexpected status code: {}", answer.status),
+          .log = std::string(kRetryLog)};
 }
 
 Refusal interpret_failure(std::string_view problem) {
@@ -158,7 +168,8 @@ absl::StatusOr<Bootstrap> parse_bootstrap(std::string_view body) {
   if (!yaml || is_blank(*yaml)) {
     return absl::InvalidArgumentError("could not read the bootstrap answer: bootstrap: expected base64 text");
   }
-  Bootstrap bootstrap{.yaml = *std::move(yaml), .admin_address = "", .admin_port = 0, .transparent_proxy = false, .metrics = {}};
+  Bootstrap bootstrap{
+      .yaml = *std::move(yaml), .admin_address = "", .admin_port = 0, .transparent_proxy = false, .metrics = {}};
   KUMA_RETURN_IF_ERROR(annotate(read_admin(bootstrap), "could not read Envoy's bootstrap configuration"));
   if (const json::value* sidecar = find(*answer, "kumaSidecarConfiguration"); sidecar != nullptr) {
     const json::value* networking = find(*sidecar, "networking");

@@ -62,8 +62,8 @@ struct HttpAnswer {
   int status = 0;
   std::string body;
 };
-Refusal interpret_refusal(const HttpAnswer& answer);     // any status but 200
-Refusal interpret_failure(std::string_view problem);      // no answer at all
+Refusal interpret_refusal(const HttpAnswer& answer);               // any status but 200
+Refusal interpret_failure(std::string_view problem);               // no answer at all
 absl::StatusOr<Bootstrap> parse_bootstrap(std::string_view body);  // of status 200
 
 }  // namespace kuma::dp

@@ -7,7 +7,8 @@
 
 namespace kuma::dp {
 
-BootstrapClient::BootstrapClient(TimerExecutor& executor, const Clock& clock, Log& log, Limits limits, PostBootstrap post)
+BootstrapClient::BootstrapClient(TimerExecutor& executor, const Clock& clock, Log& log, Limits limits,
+                                 PostBootstrap post)
     : executor_(executor), clock_(clock), log_(log), limits_(limits), post_(std::move(post)) {}
 
 void BootstrapClient::start(Done done) {
@@ -66,8 +67,8 @@ void BootstrapClient::finish(absl::StatusOr<Bootstrap> result) {
   timer_.reset();
   const Done done = std::exchange(done_, nullptr);
   if (!result.ok()) {
-    result = absl::Status(result.status().code(), fmt::format("Failed to generate Envoy bootstrap config. {}",
-                                                              message_of(result.status())));
+    result = absl::Status(result.status().code(),
+                          fmt::format("Failed to generate Envoy bootstrap config. {}", message_of(result.status())));
   }
   done(std::move(result));
 }

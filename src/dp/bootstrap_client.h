@@ -12,13 +12,14 @@
 
 namespace kuma::dp {
 
-// One attempt: posts the request and hands over the answer, on the executor of the client. Dropped when it is cancelled.
+// One attempt: posts the request and hands over the answer, on the executor of the client. Dropped when it is
+// cancelled.
 using PostBootstrap = std::function<void(std::function<void(absl::StatusOr<HttpAnswer>)> done)>;
 
 // Asks the control plane for the bootstrap until it has it, may not have it, or has tried long enough.
 //
-// Life: start(), then `done` once, unless cancel() comes first: then it is called with Cancelled. Pauses are constant; the
-// total time is looked at between attempts, so that an attempt is always finished.
+// Life: start(), then `done` once, unless cancel() comes first: then it is called with Cancelled. Pauses are constant;
+// the total time is looked at between attempts, so that an attempt is always finished.
 //
 // Thread: the executor's.
 class BootstrapClient {

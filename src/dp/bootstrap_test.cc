@@ -30,20 +30,21 @@ TEST(BootstrapRequest, Has_the_members_that_control_planes_know) {
                                  .metrics_path = "/mh",
                                  .metrics_cert_path = "/c",
                                  .metrics_key_path = "/k"};
-  EXPECT_EQ(to_json(request),
-            R"({"mesh":"default","name":"web-1","proxyType":"dataplane","dataplaneToken":"tok","dataplaneTokenPath":"/t",)"
-            R"("dataplaneResource":"{}","version":{"kumaDp":{"version":"2.5.11","gitTag":"2.5.11","gitCommit":"unknown",)"
-            R"("buildDate":"unknown"},"envoy":{"version":"1.40.0","build":"b/1.40.0/c","kumaDpCompatible":true}},)"
-            R"("caCert":"pem","dynamicMetadata":{"a":"b"},"dnsPort":15054,"readinessPort":9902,"emptyDnsPort":15055,)"
-            R"("operatingSystem":"linux","features":["feature-tcp-accesslog-via-named-pipe"],)"
-            R"("resources":{"maxHeapSizeBytes":7},"accessLogSocketPath":"/al",)"
-            R"("metricsResources":{"socketPath":"/mh","certPath":"/c","keyPath":"/k"}})");
+  EXPECT_EQ(
+      to_json(request),
+      R"({"mesh":"default","name":"web-1","proxyType":"dataplane","dataplaneToken":"tok","dataplaneTokenPath":"/t",)"
+      R"("dataplaneResource":"{}","version":{"kumaDp":{"version":"2.5.11","gitTag":"2.5.11","gitCommit":"unknown",)"
+      R"("buildDate":"unknown"},"envoy":{"version":"1.40.0","build":"b/1.40.0/c","kumaDpCompatible":true}},)"
+      R"("caCert":"pem","dynamicMetadata":{"a":"b"},"dnsPort":15054,"readinessPort":9902,"emptyDnsPort":15055,)"
+      R"("operatingSystem":"linux","features":["feature-tcp-accesslog-via-named-pipe"],)"
+      R"("resources":{"maxHeapSizeBytes":7},"accessLogSocketPath":"/al",)"
+      R"("metricsResources":{"socketPath":"/mh","certPath":"/c","keyPath":"/k"}})");
 }
 
 TEST(BootstrapRequest, Leaves_out_what_is_not_given) {
   const std::string text = to_json(BootstrapRequest{});
-  for (const std::string_view member : {"dataplaneToken", "dataplaneTokenPath", "dataplaneResource", "dnsPort", "readinessPort",
-                                        "emptyDnsPort"}) {
+  for (const std::string_view member :
+       {"dataplaneToken", "dataplaneTokenPath", "dataplaneResource", "dnsPort", "readinessPort", "emptyDnsPort"}) {
     EXPECT_THAT(text, testing::Not(HasSubstr(std::string(member)))) << member;
   }
   EXPECT_THAT(text, HasSubstr(R"("caCert":"")"));
@@ -53,7 +54,8 @@ TEST(BootstrapRequest, Leaves_out_what_is_not_given) {
 TEST(BootstrapUrl, Refuses_what_is_no_http_url) {
   for (const char* address : {"", "localhost:5678", "ftp://x", "https://", "ht tp://x"}) {
     EXPECT_EQ(bootstrap_url(address).status().message(),
-              std::string("the control plane's address has to be a URL such as https://localhost:5678, got \"") + address + "\"");
+              std::string("the control plane's address has to be a URL such as https://localhost:5678, got \"") +
+                  address + "\"");
   }
 }
 
@@ -66,8 +68,9 @@ TEST(BootstrapUrl, Replaces_the_path) {
 TEST(BootstrapRefusal, Of_an_unknown_dataplane_is_worth_another_try) {
   const Refusal refusal = interpret_refusal({.status = 404, .body = ""});
   EXPECT_TRUE(refusal.retry);
-  EXPECT_THAT(refusal.message, testing::StartsWith("Dataplane entity not found. If you are running on Universal please create "
-                                                   "a Dataplane entity on kuma-cp before starting kuma-dp or pass it to"));
+  EXPECT_THAT(refusal.message,
+              testing::StartsWith("Dataplane entity not found. If you are running on Universal please create "
+                                  "a Dataplane entity on kuma-cp before starting kuma-dp or pass it to"));
   EXPECT_THAT(refusal.log, testing::StartsWith("Dataplane entity is not yet found in the Control Plane."));
 }
 
@@ -91,23 +94,29 @@ TEST(BootstrapRefusal, By_a_sick_control_plane_is_worth_another_try) {
 }
 
 std::string answer_with(std::string_view yaml) {
-  return R"({"bootstrap":")" + base64_encode(yaml) + R"(","kumaSidecarConfiguration":{"networking":)"
+  return R"({"bootstrap":")" + base64_encode(yaml) +
+         R"(","kumaSidecarConfiguration":{"networking":)"
          R"({"isUsingTransparentProxy":true},"metrics":{"aggregate":[{"name":"app","address":"10.0.0.1","port":8080,)"
          R"("path":"/metrics"}]}}})";
 }
 
 TEST(BootstrapAnswer, Is_refused_when_it_is_none) {
-  EXPECT_THAT(std::string(parse_bootstrap("node: {}").status().message()), HasSubstr("could not read the bootstrap answer: line 1"));
+  EXPECT_THAT(std::string(parse_bootstrap("node: {}").status().message()),
+              HasSubstr("could not read the bootstrap answer: line 1"));
   EXPECT_THAT(std::string(parse_bootstrap("{}").status().message()), HasSubstr("bootstrap: expected base64 text"));
-  EXPECT_THAT(std::string(parse_bootstrap(R"({"bootstrap":"%%%"})").status().message()), HasSubstr("expected base64 text"));
+  EXPECT_THAT(std::string(parse_bootstrap(R"({"bootstrap":"%%%"})").status().message()),
+              HasSubstr("expected base64 text"));
   EXPECT_THAT(std::string(parse_bootstrap(answer_with("a: [")).status().message()),
               HasSubstr("could not read Envoy's bootstrap configuration: line"));
-  EXPECT_THAT(std::string(parse_bootstrap(answer_with("admin: {address: {socketAddress: {portValue: 70000}}}")).status().message()),
-              HasSubstr("70000 is no port"));
+  EXPECT_THAT(
+      std::string(
+          parse_bootstrap(answer_with("admin: {address: {socketAddress: {portValue: 70000}}}")).status().message()),
+      HasSubstr("70000 is no port"));
 }
 
 TEST(BootstrapAnswer, Tells_what_the_supervisor_has_to_know) {
-  const auto bootstrap = parse_bootstrap(answer_with("admin: {address: {socketAddress: {address: 127.0.0.1, portValue: 9901}}}"));
+  const auto bootstrap =
+      parse_bootstrap(answer_with("admin: {address: {socketAddress: {address: 127.0.0.1, portValue: 9901}}}"));
   ASSERT_TRUE(bootstrap.ok()) << bootstrap.status();
   EXPECT_EQ(bootstrap->admin_address, "127.0.0.1");
   EXPECT_EQ(bootstrap->admin_port, 9901);
@@ -143,7 +152,10 @@ class BootstrapClientTest : public testing::Test {
   int attempts_ = 0;
   std::function<void(absl::StatusOr<HttpAnswer>)> pending_;
   std::optional<absl::StatusOr<Bootstrap>> result_;
-  BootstrapClient client_{executor_, executor_.clock(), log_, {.backoff = 3s, .duration_max = 10s},
+  BootstrapClient client_{executor_,
+                          executor_.clock(),
+                          log_,
+                          {.backoff = 3s, .duration_max = 10s},
                           [this](std::function<void(absl::StatusOr<HttpAnswer>)> done) {
                             ++attempts_;
                             pending_ = std::move(done);

@@ -12,8 +12,8 @@
 namespace kuma::dp {
 namespace {
 
-// Values as written on the command line; what they mean is decided after parsing, so that errors read as users know them.
-// The last one of a repeated flag counts, except for variables.
+// Values as written on the command line; what they mean is decided after parsing, so that errors read as users know
+// them. The last one of a repeated flag counts, except for variables.
 class Flags {
  public:
   void add(CLI::App& app, std::string_view name, std::string_view shorthand, std::string_view help,
@@ -57,9 +57,11 @@ std::string default_text(const Setting& setting) {
   return "";
 }
 
-absl::Status bad_value(std::string_view name, std::string_view shorthand, std::string_view value, const absl::Status& why) {
+absl::Status bad_value(std::string_view name, std::string_view shorthand, std::string_view value,
+                       const absl::Status& why) {
   const std::string flag = shorthand.empty() ? fmt::format("--{}", name) : fmt::format("-{}, --{}", shorthand, name);
-  return absl::InvalidArgumentError(fmt::format("invalid argument \"{}\" for \"{}\" flag: {}", value, flag, message_of(why)));
+  return absl::InvalidArgumentError(
+      fmt::format("invalid argument \"{}\" for \"{}\" flag: {}", value, flag, message_of(why)));
 }
 
 absl::Status read_log_options(const Flags& flags, LogOptions& log) {
@@ -67,9 +69,11 @@ absl::Status read_log_options(const Flags& flags, LogOptions& log) {
   log.path = flags.value("log-output-path");
   const auto number = [&](std::string_view name, uint64_t& out) -> absl::Status {
     const std::string& text = flags.value(name);
-    if (text.empty() || text.size() > 9 || !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
-      return bad_value(name, "", text,
-                       absl::InvalidArgumentError(fmt::format("strconv.ParseInt: parsing \"{}\": invalid syntax", text)));
+    if (text.empty() || text.size() > 9 ||
+        !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+      return bad_value(
+          name, "", text,
+          absl::InvalidArgumentError(fmt::format("strconv.ParseInt: parsing \"{}\": invalid syntax", text)));
     }
     out = std::stoull(text);
     return absl::OkStatus();
@@ -135,15 +139,15 @@ std::string version_text(bool detailed) {
   if (!detailed) {
     return fmt::format("{}: {}\n", kProduct, kVersion);
   }
-  return fmt::format(
-      "Product:       {}\nVersion:       {}\nGit Tag:       {}\nGit Commit:    {}\nBuild Date:    {}\n", kProduct, kVersion,
-      kGitTag, kGitCommit, kBuildDate);
+  return fmt::format("Product:       {}\nVersion:       {}\nGit Tag:       {}\nGit Commit:    {}\nBuild Date:    {}\n",
+                     kProduct, kVersion, kGitTag, kGitCommit, kBuildDate);
 }
 
 // The tree of commands, its flags, and what became of them.
 struct Tree {
-  CLI::App root{"Runs beside an Envoy proxy: fetches its configuration's start from the control plane and looks after it.",
-                "kuma-dp"};
+  CLI::App root{
+      "Runs beside an Envoy proxy: fetches its configuration's start from the control plane and looks after it.",
+      "kuma-dp"};
   CLI::App* run = nullptr;
   CLI::App* wait = nullptr;
   CLI::App* version = nullptr;
@@ -200,9 +204,7 @@ Tree::Tree() {
   help = leaf("help", "Help about a command");
 }
 
-CLI::App* Tree::named() {
-  return root.get_subcommands().empty() ? &root : root.get_subcommands().front();
-}
+CLI::App* Tree::named() { return root.get_subcommands().empty() ? &root : root.get_subcommands().front(); }
 
 UsageError usage_error(CLI::App* app, std::string_view message) {
   return {fmt::format("Error: {}\n{}\n", message, app->help())};
@@ -239,7 +241,8 @@ std::variant<PrintCommand, UsageError, RunCommand, WaitCommand> interpret(Tree& 
   }
   if (named == &tree.root) {
     if (!extras.empty()) {
-      return UsageError{fmt::format("Error: unknown command \"{}\" for \"kuma-dp\"\nRun 'kuma-dp --help' for usage.\n", extras[0])};
+      return UsageError{
+          fmt::format("Error: unknown command \"{}\" for \"kuma-dp\"\nRun 'kuma-dp --help' for usage.\n", extras[0])};
     }
     return PrintCommand{tree.root.help()};
   }

@@ -38,7 +38,8 @@ TEST(CommandLine, Names_an_unknown_flag_and_shows_usage) {
 }
 
 TEST(CommandLine, Names_an_unknown_command_and_how_to_get_help) {
-  EXPECT_EQ(usage_error_of({"fly"}), "Error: unknown command \"fly\" for \"kuma-dp\"\nRun 'kuma-dp --help' for usage.\n");
+  EXPECT_EQ(usage_error_of({"fly"}),
+            "Error: unknown command \"fly\" for \"kuma-dp\"\nRun 'kuma-dp --help' for usage.\n");
 }
 
 TEST(CommandLine, Refuses_an_unknown_log_level) {
@@ -47,18 +48,24 @@ TEST(CommandLine, Refuses_an_unknown_log_level) {
 }
 
 TEST(CommandLine, Refuses_values_of_the_wrong_kind_and_names_the_flag) {
-  EXPECT_THAT(usage_error_of({"run", "--drain-time", "5"}),
-              StartsWith("Error: invalid argument \"5\" for \"--drain-time\" flag: time: missing unit in duration \"5\"\n"));
+  EXPECT_THAT(
+      usage_error_of({"run", "--drain-time", "5"}),
+      StartsWith("Error: invalid argument \"5\" for \"--drain-time\" flag: time: missing unit in duration \"5\"\n"));
   EXPECT_THAT(usage_error_of({"run", "--concurrency", "-1"}), StartsWith("Error: "));
   EXPECT_THAT(usage_error_of({"run", "--concurrency=x"}),
-              StartsWith("Error: invalid argument \"x\" for \"--concurrency\" flag: strconv.ParseUint: parsing \"x\": invalid syntax\n"));
+              StartsWith("Error: invalid argument \"x\" for \"--concurrency\" flag: strconv.ParseUint: parsing \"x\": "
+                         "invalid syntax\n"));
   EXPECT_THAT(usage_error_of({"run", "--dns-coredns-port=99999999999"}), HasSubstr("value out of range"));
   EXPECT_THAT(usage_error_of({"run", "--dns-enabled=maybe"}),
-              StartsWith("Error: invalid argument \"maybe\" for \"--dns-enabled\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax\n"));
-  EXPECT_THAT(usage_error_of({"run", "-v", "x"}),
-              StartsWith("Error: invalid argument \"x\" for \"-v, --dataplane-var\" flag: x must be formatted as key=value\n"));
-  EXPECT_THAT(usage_error_of({"run", "--log-max-size=x"}), HasSubstr("strconv.ParseInt: parsing \"x\": invalid syntax"));
-  EXPECT_THAT(usage_error_of({"wait", "--timeout=x"}), HasSubstr("for \"--timeout\" flag: time: invalid duration \"x\""));
+              StartsWith("Error: invalid argument \"maybe\" for \"--dns-enabled\" flag: strconv.ParseBool: parsing "
+                         "\"maybe\": invalid syntax\n"));
+  EXPECT_THAT(
+      usage_error_of({"run", "-v", "x"}),
+      StartsWith("Error: invalid argument \"x\" for \"-v, --dataplane-var\" flag: x must be formatted as key=value\n"));
+  EXPECT_THAT(usage_error_of({"run", "--log-max-size=x"}),
+              HasSubstr("strconv.ParseInt: parsing \"x\": invalid syntax"));
+  EXPECT_THAT(usage_error_of({"wait", "--timeout=x"}),
+              HasSubstr("for \"--timeout\" flag: time: invalid duration \"x\""));
 }
 
 TEST(CommandLine, Says_which_flag_lacks_its_value) {
@@ -66,13 +73,33 @@ TEST(CommandLine, Says_which_flag_lacks_its_value) {
 }
 
 TEST(CommandLine, Reads_every_flag_of_run) {
-  const Settings settings = settings_of({
-      "--cp-address=https://cp:5678", "--ca-cert-file", "/ca", "--name=n", "--mesh=m", "--proxy-type=ingress", "--drain-time=5s",
-      "--binary-path=/envoy", "--config-dir=/c", "--concurrency=3", "--dataplane-token-file=/t", "--dataplane-token=tok",
-      "--dataplane=---\ntype: Dataplane", "-d", "-", "--envoy-log-level=debug", "--envoy-component-log-level=http:debug",
-      "--metrics-cert-path=/mc", "--metrics-key-path=/mk", "--dns-enabled=false", "--dns-coredns-port=1",
-      "--dns-envoy-port=2", "--dns-coredns-empty-port=3", "--dns-prometheus-port=4", "--dns-coredns-path=/cd",
-      "--dns-coredns-config-template-path=/ct", "--dns-server-config-dir=/dc"});
+  const Settings settings = settings_of({"--cp-address=https://cp:5678",
+                                         "--ca-cert-file",
+                                         "/ca",
+                                         "--name=n",
+                                         "--mesh=m",
+                                         "--proxy-type=ingress",
+                                         "--drain-time=5s",
+                                         "--binary-path=/envoy",
+                                         "--config-dir=/c",
+                                         "--concurrency=3",
+                                         "--dataplane-token-file=/t",
+                                         "--dataplane-token=tok",
+                                         "--dataplane=---\ntype: Dataplane",
+                                         "-d",
+                                         "-",
+                                         "--envoy-log-level=debug",
+                                         "--envoy-component-log-level=http:debug",
+                                         "--metrics-cert-path=/mc",
+                                         "--metrics-key-path=/mk",
+                                         "--dns-enabled=false",
+                                         "--dns-coredns-port=1",
+                                         "--dns-envoy-port=2",
+                                         "--dns-coredns-empty-port=3",
+                                         "--dns-prometheus-port=4",
+                                         "--dns-coredns-path=/cd",
+                                         "--dns-coredns-config-template-path=/ct",
+                                         "--dns-server-config-dir=/dc"});
   EXPECT_EQ(settings.cp_address, "https://cp:5678");
   EXPECT_EQ(settings.ca_cert_file, "/ca");
   EXPECT_EQ(settings.name, "n");
@@ -101,9 +128,11 @@ TEST(CommandLine, Reads_every_flag_of_run) {
 }
 
 TEST(CommandLine, Takes_the_last_of_a_repeated_flag_and_all_variables) {
-  const Settings settings = settings_of({"--name=a", "--name=b", "-v", "x=1", "--dataplane-var", "y=2,z=3", "-v", "w=a,b"});
+  const Settings settings =
+      settings_of({"--name=a", "--name=b", "-v", "x=1", "--dataplane-var", "y=2,z=3", "-v", "w=a,b"});
   EXPECT_EQ(settings.name, "b");
-  EXPECT_EQ(settings.resource_vars, (std::map<std::string, std::string>{{"w", "a,b"}, {"x", "1"}, {"y", "2"}, {"z", "3"}}));
+  EXPECT_EQ(settings.resource_vars,
+            (std::map<std::string, std::string>{{"w", "a,b"}, {"x", "1"}, {"y", "2"}, {"z", "3"}}));
 }
 
 TEST(CommandLine, Switches_stand_alone_or_with_a_value) {

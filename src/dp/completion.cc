@@ -24,7 +24,8 @@ std::string run_flags() {
 
 std::optional<std::string> completion_script(std::string_view shell) {
   if (shell == "bash" || shell == "zsh") {
-    const std::string_view head = shell == "zsh" ? "#compdef kuma-dp\nautoload -U +X bashcompinit && bashcompinit\n" : "";
+    const std::string_view head =
+        shell == "zsh" ? "#compdef kuma-dp\nautoload -U +X bashcompinit && bashcompinit\n" : "";
     return fmt::format(
         "{}_kuma_dp() {{\n"
         "  local word=\"${{COMP_WORDS[COMP_CWORD]}}\"\n"

@@ -53,10 +53,11 @@ void ConnectionWatch::on_state(bool connected) {
               {{"address", cp_address_}});
     was_connected_ = true;
   } else {
-    log_.info("run",
-              "lost the connection to the control plane. Envoy works on with its last configuration and connects again by "
-              "itself; nothing has to be restarted here",
-              {{"address", cp_address_}});
+    log_.info(
+        "run",
+        "lost the connection to the control plane. Envoy works on with its last configuration and connects again by "
+        "itself; nothing has to be restarted here",
+        {{"address", cp_address_}});
   }
 }
 

@@ -14,8 +14,8 @@
 
 namespace kuma::dp {
 
-// Says in the log when Envoy's connection to the control plane comes and goes. Envoy itself is silent about a lost control
-// plane for half a minute and about its return for ever, and people restart proxies that would have been well.
+// Says in the log when Envoy's connection to the control plane comes and goes. Envoy itself is silent about a lost
+// control plane for half a minute and about its return for ever, and people restart proxies that would have been well.
 //
 // Asks Envoy's admin API for one gauge, every second until it is connected, every five seconds then.
 //

@@ -34,7 +34,8 @@ std::optional<Version> parse_version(std::string_view text) {
   }
   for (size_t i = 0; i < version.size(); ++i) {
     const char* const end = parts[i].data() + parts[i].size();
-    if (const auto [rest, error] = std::from_chars(parts[i].data(), end, version[i]); error != std::errc() || rest != end) {
+    if (const auto [rest, error] = std::from_chars(parts[i].data(), end, version[i]);
+        error != std::errc() || rest != end) {
       return std::nullopt;
     }
   }
@@ -61,7 +62,8 @@ absl::StatusOr<EnvoyVersion> parse_envoy_version(std::string_view output) {
                       .compatible = version && *version >= kLowest && *version < kBeyond};
 }
 
-absl::StatusOr<std::string> find_program(const std::string& configured, std::string_view name, const ProgramSearch& search) {
+absl::StatusOr<std::string> find_program(const std::string& configured, std::string_view name,
+                                         const ProgramSearch& search) {
   if (configured.find('/') == std::string::npos) {
     for (const std::string_view directory : split(search.path_variable, ':')) {
       const std::string path = fmt::format("{}/{}", directory.empty() ? "." : directory, configured);
@@ -84,9 +86,9 @@ absl::StatusOr<std::string> find_program(const std::string& configured, std::str
 }
 
 std::vector<std::string> envoy_arguments(const EnvoyArguments& arguments) {
-  std::vector<std::string> out = {"--config-path", arguments.config_path, "--drain-time-s",
-                                  std::to_string(arguments.drain_seconds), "--disable-hot-restart", "--log-level",
-                                  arguments.log_level};
+  std::vector<std::string> out = {
+      "--config-path",         arguments.config_path, "--drain-time-s",   std::to_string(arguments.drain_seconds),
+      "--disable-hot-restart", "--log-level",         arguments.log_level};
   if (!arguments.component_log_level.empty()) {
     out.insert(out.end(), {"--component-log-level", arguments.component_log_level});
   }

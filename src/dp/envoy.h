@@ -23,15 +23,16 @@ inline constexpr std::string_view kEnvoyVersions = ">=1.28.7 <1.41.0";
 // From the output of `envoy --version`. InvalidArgument `wrong Envoy build format: …`.
 absl::StatusOr<EnvoyVersion> parse_envoy_version(std::string_view output);
 
-// Where a program may be: at the configured path (looked for on PATH when it has no slash); then under its usual `name` in
-// the working directory and beside our own executable. The error names the places in that order.
+// Where a program may be: at the configured path (looked for on PATH when it has no slash); then under its usual `name`
+// in the working directory and beside our own executable. The error names the places in that order.
 struct ProgramSearch {
-  std::string path_variable;       // $PATH
+  std::string path_variable;  // $PATH
   std::string working_directory;
-  std::string own_directory;       // of the kuma-dp executable
+  std::string own_directory;  // of the kuma-dp executable
   std::function<bool(const std::string&)> is_executable;
 };
-absl::StatusOr<std::string> find_program(const std::string& configured, std::string_view name, const ProgramSearch& search);
+absl::StatusOr<std::string> find_program(const std::string& configured, std::string_view name,
+                                         const ProgramSearch& search);
 
 struct EnvoyArguments {
   std::string config_path;

@@ -40,10 +40,11 @@ TEST(EnvoyVersion, Is_compatible_within_the_tested_range_only) {
 }
 
 ProgramSearch search_with(std::set<std::string> programs) {
-  return {.path_variable = "/bin:/usr/bin",
-          .working_directory = "/cwd",
-          .own_directory = "/own",
-          .is_executable = [programs = std::move(programs)](const std::string& path) { return programs.contains(path); }};
+  return {
+      .path_variable = "/bin:/usr/bin",
+      .working_directory = "/cwd",
+      .own_directory = "/own",
+      .is_executable = [programs = std::move(programs)](const std::string& path) { return programs.contains(path); }};
 }
 
 TEST(FindProgram, Names_all_places_when_it_is_nowhere) {
@@ -61,14 +62,20 @@ TEST(FindProgram, Takes_the_configured_path_then_the_working_directory_then_its_
 }
 
 TEST(EnvoyArguments, Come_in_their_order) {
-  EXPECT_THAT(envoy_arguments({.config_path = "/c/bootstrap.yaml", .drain_seconds = 30, .log_level = "info",
-                               .component_log_level = "", .concurrency = 0}),
-              testing::ElementsAre("--config-path", "/c/bootstrap.yaml", "--drain-time-s", "30", "--disable-hot-restart",
-                                   "--log-level", "info", "--cpuset-threads"));
-  EXPECT_THAT(envoy_arguments({.config_path = "/b", .drain_seconds = 1, .log_level = "off",
-                               .component_log_level = "http:debug", .concurrency = 2}),
-              testing::ElementsAre("--config-path", "/b", "--drain-time-s", "1", "--disable-hot-restart", "--log-level", "off",
-                                   "--component-log-level", "http:debug", "--concurrency", "2"));
+  EXPECT_THAT(envoy_arguments({.config_path = "/c/bootstrap.yaml",
+                               .drain_seconds = 30,
+                               .log_level = "info",
+                               .component_log_level = "",
+                               .concurrency = 0}),
+              testing::ElementsAre("--config-path", "/c/bootstrap.yaml", "--drain-time-s", "30",
+                                   "--disable-hot-restart", "--log-level", "info", "--cpuset-threads"));
+  EXPECT_THAT(envoy_arguments({.config_path = "/b",
+                               .drain_seconds = 1,
+                               .log_level = "off",
+                               .component_log_level = "http:debug",
+                               .concurrency = 2}),
+              testing::ElementsAre("--config-path", "/b", "--drain-time-s", "1", "--disable-hot-restart", "--log-level",
+                                   "off", "--component-log-level", "http:debug", "--concurrency", "2"));
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 
 namespace kuma::dp {
 
-// Files as kuma-dp needs them: small, whole. Errors are in the words that its users know: `open /x: no such file or directory`.
+// Files as kuma-dp needs them: small, whole. Errors are in the words that its users know: `open /x: no such file or
+// directory`.
 
 inline constexpr size_t kFileSizeMax = 16 * 1024 * 1024;
 

@@ -23,7 +23,8 @@ class FilesTest : public testing::Test {
     std::ofstream(path) << content;
     return path;
   }
-  std::string dir_ = testing::TempDir() + "kuma-dp-files-" + testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::string dir_ =
+      testing::TempDir() + "kuma-dp-files-" + testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 int mode_of(const std::string& path) {
@@ -72,7 +73,8 @@ std::string jwt(std::string_view header) { return base64url_encode(header) + "."
 
 TEST_F(FilesTest, Tokens_are_looked_at_before_anything_starts) {
   const std::string prefix =
-      "dataplane token is invalid, in Kubernetes you must mount a serviceAccount token, in universal you must start your "
+      "dataplane token is invalid, in Kubernetes you must mount a serviceAccount token, in universal you must start "
+      "your "
       "proxy with a generated token.: ";
   const auto error = [&](const std::string& content) { return std::string(check_token_file(file(content)).message()); };
   EXPECT_EQ(check_token_file("/none/t").message(),
@@ -80,7 +82,8 @@ TEST_F(FilesTest, Tokens_are_looked_at_before_anything_starts) {
   EXPECT_EQ(error(""), prefix + "token under file " + dir_ + "/file is empty");
   EXPECT_EQ(error(" \n"), prefix + "token under file " + dir_ + "/file is empty");
   EXPECT_EQ(error("a\nb"), prefix + "Token shouldn't contain line breaks within the token, only at the start or end");
-  EXPECT_EQ(error("abc"), prefix + "not valid JWT token. Can't parse it.: token contains an invalid number of segments");
+  EXPECT_EQ(error("abc"),
+            prefix + "not valid JWT token. Can't parse it.: token contains an invalid number of segments");
   EXPECT_THAT(error("a.b.c"), testing::StartsWith(prefix + "not valid JWT token. Can't parse it.: "));
   EXPECT_EQ(error(jwt("{}")), prefix + "not valid JWT token. No Alg.");
   EXPECT_TRUE(check_token_file(file("\n" + jwt(R"({"alg":"RS256"})") + "\n")).ok());

@@ -61,7 +61,8 @@ absl::StatusOr<std::string> load_resource(Settings& settings, const World& world
   }
   if (!settings.name.empty() || !settings.mesh.empty()) {
     return absl::InvalidArgumentError(
-        "--name and --mesh cannot be specified when a dataplane definition is provided, mesh and name will be read from the "
+        "--name and --mesh cannot be specified when a dataplane definition is provided, mesh and name will be read "
+        "from the "
         "dataplane definition");
   }
   settings.name = resource.name;
@@ -91,7 +92,8 @@ absl::Status load_ca(Settings& settings, Log& log) {
   }
   if (settings.ca_cert.empty() && settings.cp_address.starts_with("https://")) {
     log.info("run",
-             "[WARNING] The data plane proxy cannot verify the identity of the control plane because you are not setting the "
+             "[WARNING] The data plane proxy cannot verify the identity of the control plane because you are not "
+             "setting the "
              "\"--ca-cert-file\" argument or setting the KUMA_CONTROL_PLANE_CA_CERT environment variable.");
   }
   return absl::OkStatus();
@@ -130,7 +132,8 @@ void warn_about_dns(const Settings& settings, const World& world, Log& log) {
   if (settings.dns_enabled && settings.proxy_type == "dataplane" &&
       !find_program(settings.dns_binary_path, "coredns", search_of(world)).ok()) {
     log.info("run",
-             "[WARNING] no coredns found: names of the mesh are not resolved beside this proxy, its outbounds are reached by "
+             "[WARNING] no coredns found: names of the mesh are not resolved beside this proxy, its outbounds are "
+             "reached by "
              "their ports. --dns-enabled=false leaves out this line");
   }
 }
@@ -199,7 +202,8 @@ absl::StatusOr<Launch> prepare_launch(Plan plan, const World& world, Log& log) {
   return launch;
 }
 
-std::string socket_path(const std::string& dir, std::string_view kind, const std::string& name, const std::string& mesh) {
+std::string socket_path(const std::string& dir, std::string_view kind, const std::string& name,
+                        const std::string& mesh) {
   std::string path = fmt::format("{}{}kuma-{}-{}-{}", dir, dir.empty() ? "" : "/", kind, name, mesh);
   if (path.size() > kSocketPathMax) {
     path.resize(kSocketPathMax);

@@ -13,8 +13,8 @@
 
 namespace kuma::dp {
 
-// What kuma-dp is to run: flags, environment and template put together. Each error is the one line that the user gets after
-// `Error: `.
+// What kuma-dp is to run: flags, environment and template put together. Each error is the one line that the user gets
+// after `Error: `.
 struct Plan {
   Settings settings;     // complete but for directories, token and CA; mesh and name are those of the template
   std::string resource;  // the template's content in REST form, JSON; empty without one
@@ -33,7 +33,8 @@ struct Launch {
 absl::StatusOr<Launch> prepare_launch(Plan plan, const World& world, Log& log);
 
 // `<dir>/kuma-<kind>-<name>-<mesh>.sock`, short enough for a socket's path: 98 bytes and the suffix.
-std::string socket_path(const std::string& dir, std::string_view kind, const std::string& name, const std::string& mesh);
+std::string socket_path(const std::string& dir, std::string_view kind, const std::string& name,
+                        const std::string& mesh);
 
 // The memory that this process' cgroup may use, 0 if there is no limit or none can be read. `root` is "/sys/fs/cgroup".
 uint64_t cgroup_memory_limit(const std::string& root);

@@ -10,8 +10,9 @@
 
 namespace kuma::dp {
 
-// kuma-dp's own log, in the form its users parse: `2026-01-02T03:04:05.678Z<TAB>INFO<TAB>kuma-dp.run<TAB>message<TAB>{"key": 1}`
-// (the last column only with fields). Envoy's output is not part of it. Any thread.
+// kuma-dp's own log, in the form its users parse:
+// `2026-01-02T03:04:05.678Z<TAB>INFO<TAB>kuma-dp.run<TAB>message<TAB>{"key": 1}` (the last column only with fields).
+// Envoy's output is not part of it. Any thread.
 class Log {
  public:
   enum class Level { Off, Info, Debug };

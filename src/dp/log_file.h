@@ -11,13 +11,13 @@
 
 namespace kuma::dp {
 
-// A log file that is put aside when it is full: `name.log` becomes `name-2021-06-07T09-15-18.265.log`, and the oldest of
-// those are removed. Not thread-safe: Log calls it from one thread at a time.
+// A log file that is put aside when it is full: `name.log` becomes `name-2021-06-07T09-15-18.265.log`, and the oldest
+// of those are removed. Not thread-safe: Log calls it from one thread at a time.
 class LogFile {
  public:
   struct Limits {
     uint64_t size_max = 100 * 1024 * 1024;
-    uint64_t files_max = 1000;  // put aside; 0: no bound
+    uint64_t files_max = 1000;                                       // put aside; 0: no bound
     std::chrono::nanoseconds age_max = std::chrono::hours(24 * 30);  // 0: no bound
   };
 
@@ -27,7 +27,8 @@ class LogFile {
   void write(std::string_view line);
 
  private:
-  LogFile(const Clock& clock, std::string path, Limits limits) : clock_(clock), path_(std::move(path)), limits_(limits) {}
+  LogFile(const Clock& clock, std::string path, Limits limits)
+      : clock_(clock), path_(std::move(path)), limits_(limits) {}
   absl::Status reopen();
   void rotate();
   void remove_old();

@@ -55,7 +55,8 @@ class LogFileTest : public testing::Test {
     return text.str();
   }
 
-  std::string dir_ = testing::TempDir() + "kuma-dp-log-" + testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::string dir_ =
+      testing::TempDir() + "kuma-dp-log-" + testing::UnitTest::GetInstance()->current_test_info()->name();
   ManualClock clock_{WallTime(milliseconds(1'700'000'000'678))};
 };
 
@@ -78,7 +79,8 @@ TEST_F(LogFileTest, Keeps_only_so_many_files) {
     file->write(std::to_string(i) + "\n");
     clock_.advance(milliseconds(1000));
   }
-  EXPECT_THAT(names(), testing::ElementsAre("dp-2023-11-14T22-13-24.678.log", "dp-2023-11-14T22-13-25.678.log", "dp.log"));
+  EXPECT_THAT(names(),
+              testing::ElementsAre("dp-2023-11-14T22-13-24.678.log", "dp-2023-11-14T22-13-25.678.log", "dp.log"));
 }
 
 TEST_F(LogFileTest, Keeps_files_only_so_long) {

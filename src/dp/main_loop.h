@@ -13,10 +13,11 @@
 
 namespace kuma::dp {
 
-// The program's main thread as an executor: timers, functions posted from other threads, and signals, which arrive as calls
-// instead of interrupting anything.
+// The program's main thread as an executor: timers, functions posted from other threads, and signals, which arrive as
+// calls instead of interrupting anything.
 //
-// Life: make() before any other thread is started (it blocks the signals, and threads inherit that), run() until stop().
+// Life: make() before any other thread is started (it blocks the signals, and threads inherit that), run() until
+// stop().
 class MainLoop final : public TimerExecutor {
  public:
   static absl::StatusOr<std::unique_ptr<MainLoop>> make(const Clock& clock);

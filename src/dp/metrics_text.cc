@@ -93,8 +93,8 @@ std::string_view without_hash(std::string_view cluster) {
     return cluster;
   }
   const std::string_view digits = cluster.substr(cluster.size() - kDigits);
-  const bool is_hash =
-      std::all_of(digits.begin(), digits.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  const bool is_hash = std::all_of(digits.begin(), digits.end(),
+                                   [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   return is_hash ? cluster.substr(0, cluster.size() - kDigits - 1) : cluster;
 }
 
@@ -187,7 +187,8 @@ class Family {
     return absl::OkStatus();
   }
 
-  static void write_sample(std::string_view name, std::string labels, bool traffic, std::string_view value, std::string& out) {
+  static void write_sample(std::string_view name, std::string labels, bool traffic, std::string_view value,
+                           std::string& out) {
     if (traffic) {
       labels.append(labels.empty() ? "" : ",").append(kTrafficLabel);
     }
@@ -204,8 +205,8 @@ class Family {
 
 // Which family a line belongs to: that of the last `# TYPE`, as long as the names agree.
 bool belongs(std::string_view sample, std::string_view family) {
-  return sample == family ||
-         (sample.starts_with(family) && is_one_of(sample.substr(family.size()), {"_bucket", "_sum", "_count", "_total"}));
+  return sample == family || (sample.starts_with(family) &&
+                              is_one_of(sample.substr(family.size()), {"_bucket", "_sum", "_count", "_total"}));
 }
 
 std::string_view family_of(std::string_view comment) {
@@ -223,10 +224,13 @@ enum class Format { OpenMetrics1, OpenMetrics001, Text, Unknown };
 
 constexpr std::string_view name_of(Format format) {
   switch (format) {
-    case Format::OpenMetrics1: return "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    case Format::OpenMetrics001: return "application/openmetrics-text; version=0.0.1; charset=utf-8";
+    case Format::OpenMetrics1:
+      return "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    case Format::OpenMetrics001:
+      return "application/openmetrics-text; version=0.0.1; charset=utf-8";
     case Format::Text:
-    case Format::Unknown: break;
+    case Format::Unknown:
+      break;
   }
   return "text/plain; version=0.0.4; charset=utf-8";
 }
@@ -249,9 +253,7 @@ Format format_of(std::string_view content_type) {
   }
   std::string_view version = content_type.substr(at + kVersion.size());
   version = version.substr(0, version.find_first_of("; ,"));
-  return version == "1.0.0"   ? Format::OpenMetrics1
-         : version == "0.0.1" ? Format::OpenMetrics001
-                              : Format::Unknown;
+  return version == "1.0.0" ? Format::OpenMetrics1 : version == "0.0.1" ? Format::OpenMetrics001 : Format::Unknown;
 }
 
 Format negotiate(std::string_view accept) {

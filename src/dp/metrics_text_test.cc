@@ -20,7 +20,8 @@ TEST(MergeEnvoyClusters, Refuses_what_is_no_metric) {
 }
 
 TEST(MergeEnvoyClusters, Refuses_a_sample_without_cluster_among_those_with_one) {
-  EXPECT_EQ(error_of("# TYPE x counter\nx{envoy_cluster_name=\"a\"} 1\nx{} 2\n"), "a sample of x has no label envoy_cluster_name");
+  EXPECT_EQ(error_of("# TYPE x counter\nx{envoy_cluster_name=\"a\"} 1\nx{} 2\n"),
+            "a sample of x has no label envoy_cluster_name");
 }
 
 TEST(MergeEnvoyClusters, Leaves_other_metrics_alone) {
@@ -73,26 +74,28 @@ TEST(MergeEnvoyClusters, Marks_http_metrics_of_the_mesh_without_renaming) {
 }
 
 TEST(CombineMetrics, Joins_bodies_without_blank_lines_and_ends) {
-  const auto answer = combine_metrics({{.content_type = "text/plain", .body = "a 1\n\n\n# EOF\n"},
-                                       {.content_type = "text/html", .body = "\nb 2"}},
-                                      "");
+  const auto answer = combine_metrics(
+      {{.content_type = "text/plain", .body = "a 1\n\n\n# EOF\n"}, {.content_type = "text/html", .body = "\nb 2"}}, "");
   EXPECT_EQ(answer.body, "a 1\nb 2\n");
   EXPECT_EQ(answer.content_type, "text/plain; version=0.0.4; charset=utf-8");
 }
 
 TEST(CombineMetrics, Takes_the_best_type_and_ends_open_metrics) {
-  const auto answer = combine_metrics({{.content_type = "text/plain; version=0.0.4", .body = "a 1\n"},
-                                       {.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8", .body = "b 2\n# EOF\n"},
-                                       {.content_type = "application/openmetrics-text", .body = ""}},
-                                      "text/plain");
+  const auto answer = combine_metrics(
+      {{.content_type = "text/plain; version=0.0.4", .body = "a 1\n"},
+       {.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8", .body = "b 2\n# EOF\n"},
+       {.content_type = "application/openmetrics-text", .body = ""}},
+      "text/plain");
   EXPECT_EQ(answer.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
   EXPECT_EQ(answer.body, "a 1\nb 2\n# EOF\n");
-  EXPECT_THAT(combine_metrics({{.content_type = "application/openmetrics-text", .body = ""}}, "").content_type, HasSubstr("version=0.0.1"));
+  EXPECT_THAT(combine_metrics({{.content_type = "application/openmetrics-text", .body = ""}}, "").content_type,
+              HasSubstr("version=0.0.1"));
 }
 
 TEST(CombineMetrics, Asks_the_scraper_when_no_target_has_a_valid_type) {
   const std::vector<MetricsPart> parts = {{.content_type = "application/openmetrics-text; version=9", .body = "a 1\n"}};
-  EXPECT_THAT(combine_metrics(parts, "text/html, application/openmetrics-text;version=1.0.0;q=0.5").content_type, HasSubstr("version=1.0.0"));
+  EXPECT_THAT(combine_metrics(parts, "text/html, application/openmetrics-text;version=1.0.0;q=0.5").content_type,
+              HasSubstr("version=1.0.0"));
   EXPECT_THAT(combine_metrics(parts, "*/*").content_type, HasSubstr("text/plain"));
   EXPECT_EQ(combine_metrics({}, "").body, "\n");
 }

@@ -11,8 +11,8 @@
 
 namespace kuma::dp {
 
-// Passes what a child writes on to one of our own descriptors, unchanged, and shows each line to `on_line` on the way. If
-// nobody reads our output the child waits, as it would without us; nothing else in this program does.
+// Passes what a child writes on to one of our own descriptors, unchanged, and shows each line to `on_line` on the way.
+// If nobody reads our output the child waits, as it would without us; nothing else in this program does.
 //
 // Thread: has one of its own, on which `on_line` is called.
 class OutputPump {
@@ -22,7 +22,8 @@ class OutputPump {
   OutputPump(Fd source, int sink, OnLine on_line);
   ~OutputPump();  // finish(0)
 
-  // Takes what is left in the pipe and ends; what cannot be passed on within `patience` is dropped. For when the child is gone.
+  // Takes what is left in the pipe and ends; what cannot be passed on within `patience` is dropped. For when the child
+  // is gone.
   void finish(std::chrono::milliseconds patience);
 
  private:

@@ -139,7 +139,8 @@ void ChildProcess::signal_group(int signal) {
 
 std::optional<ExitStatus> ChildProcess::try_wait() {
   siginfo_t info{};
-  if (reaped_ || ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
+  if (reaped_ || ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      info.si_pid == 0) {
     return std::nullopt;
   }
   return reap();
@@ -164,10 +165,9 @@ ExitStatus ChildProcess::reap() {
 
 absl::StatusOr<std::string> run_and_capture(const Clock& clock, const std::string& program,
                                             const std::vector<std::string>& arguments, CaptureLimits limits) {
-  KUMA_ASSIGN_OR_RETURN(auto child, ChildProcess::start({.program = program,
-                                                         .arguments = arguments,
-                                                         .capture_stdout = true,
-                                                         .capture_stderr = false}));
+  KUMA_ASSIGN_OR_RETURN(
+      auto child, ChildProcess::start(
+                      {.program = program, .arguments = arguments, .capture_stdout = true, .capture_stderr = false}));
   const MonotonicTime deadline = clock.monotonic_now() + limits.timeout;
   const Fd output = child->take_stdout();
   std::string text;

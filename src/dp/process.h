@@ -15,9 +15,9 @@
 
 namespace kuma::dp {
 
-// A program started by us: leader of a process group of its own, so that a Ctrl-C at the terminal does not reach it and so
-// that whatever it starts ends with it. It gets SIGKILL when the thread that started it ends, so start it from one that
-// lives as long as the program.
+// A program started by us: leader of a process group of its own, so that a Ctrl-C at the terminal does not reach it and
+// so that whatever it starts ends with it. It gets SIGKILL when the thread that started it ends, so start it from one
+// that lives as long as the program.
 //
 // Destroying it kills the group and waits: no process is left behind.
 class ChildProcess {
@@ -29,7 +29,8 @@ class ChildProcess {
     bool capture_stderr = false;
   };
 
-  // Returns when the program runs; a program that cannot be executed is an error here: `fork/exec /x: permission denied`.
+  // Returns when the program runs; a program that cannot be executed is an error here: `fork/exec /x: permission
+  // denied`.
   static absl::StatusOr<std::unique_ptr<ChildProcess>> start(const Options& options);
   // Takes over a child that leads a process group; start() is the way to get one.
   explicit ChildProcess(pid_t pid) : pid_(pid) {}

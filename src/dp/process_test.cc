@@ -34,8 +34,8 @@ class ProcessTest : public testing::Test {
     return path;
   }
   std::unique_ptr<ChildProcess> start(const std::string& body) {
-    auto child = ChildProcess::start(
-        {.program = script(body), .arguments = {}, .capture_stdout = true, .capture_stderr = true});
+    auto child =
+        ChildProcess::start({.program = script(body), .arguments = {}, .capture_stdout = true, .capture_stderr = true});
     EXPECT_TRUE(child.ok()) << child.status();
     return *std::move(child);
   }
@@ -55,7 +55,8 @@ class ProcessTest : public testing::Test {
     return stat >> id >> name >> state && state != "Z" && state != "X";
   }
 
-  std::string dir_ = testing::TempDir() + "kuma-dp-process-" + testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::string dir_ =
+      testing::TempDir() + "kuma-dp-process-" + testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(ProcessTest, Says_why_a_program_does_not_start) {
@@ -85,7 +86,8 @@ TEST_F(ProcessTest, Passes_arguments_and_keeps_output_apart) {
 
 TEST_F(ProcessTest, Runs_programs_in_a_group_of_their_own_with_default_signals) {
   ::signal(SIGPIPE, SIG_IGN);
-  auto child = start("ps -o pgid= -p $$ | tr -d ' '; trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 0.01; done");
+  auto child =
+      start("ps -o pgid= -p $$ | tr -d ' '; trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 0.01; done");
   const Fd out = child->take_stdout();
   EXPECT_EQ(read_line(out), std::to_string(child->pid()));
   EXPECT_EQ(read_line(out), "ready");
@@ -133,7 +135,8 @@ TEST_F(ProcessTest, Dies_with_its_parent) {
   const std::string program = script("echo $$; sleep 1000");
   const pid_t parent = ::fork();
   if (parent == 0) {
-    auto child = ChildProcess::start({.program = program, .arguments = {}, .capture_stdout = true, .capture_stderr = false});
+    auto child =
+        ChildProcess::start({.program = program, .arguments = {}, .capture_stdout = true, .capture_stderr = false});
     const std::string pid = child.ok() ? std::to_string((*child)->pid()) + "\n" : "0\n";
     [[maybe_unused]] const auto written = ::write(ends[1], pid.data(), pid.size());
     ::pause();
@@ -162,7 +165,8 @@ TEST_F(ProcessTest, Bounds_what_it_captures_in_time_and_size) {
   EXPECT_THAT(std::string(silent.status().message()), HasSubstr("did not end within 50 ms"));
   const auto closed = run_and_capture(system_clock(), script("exec >&-; sleep 1000"), {}, {.timeout = 50ms});
   EXPECT_THAT(std::string(closed.status().message()), HasSubstr("did not end within 50 ms"));
-  const auto flood = run_and_capture(system_clock(), script("while :; do echo x; done"), {}, {.timeout = 10s, .size_max = 1000});
+  const auto flood =
+      run_and_capture(system_clock(), script("while :; do echo x; done"), {}, {.timeout = 10s, .size_max = 1000});
   EXPECT_THAT(std::string(flood.status().message()), HasSubstr("wrote more than 1000 bytes"));
   const auto failed = run_and_capture(system_clock(), script("exit 2"), {});
   EXPECT_THAT(std::string(failed.status().message()), HasSubstr("exit status 2"));
@@ -238,7 +242,8 @@ TEST_F(ProcessTest, Output_is_passed_on_unchanged_and_seen_by_lines) {
   std::vector<std::string> lines;
   auto child = start("printf 'one\\ntwo\\n\\nlast' >&2");
   {
-    OutputPump pump(child->take_stderr(), sink.write_end.get(), [&](std::string_view line) { lines.emplace_back(line); });
+    OutputPump pump(child->take_stderr(), sink.write_end.get(),
+                    [&](std::string_view line) { lines.emplace_back(line); });
     child->wait();
     pump.finish(1s);
   }

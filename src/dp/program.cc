@@ -41,7 +41,8 @@ absl::StatusOr<std::unique_ptr<Log>> open_log(const LogOptions& options, const W
                                       {.size_max = options.file_size_mb_max * 1024 * 1024,
                                        .files_max = options.files_max,
                                        .age_max = std::chrono::hours(24 * options.age_days_max)}));
-  return std::make_unique<Log>(world.clock, level, [file = std::move(file)](std::string_view line) { file->write(line); });
+  return std::make_unique<Log>(world.clock, level,
+                               [file = std::move(file)](std::string_view line) { file->write(line); });
 }
 
 absl::Status run_wait(const WaitCommand& wait, const World& world, Log& log) {

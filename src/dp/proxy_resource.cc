@@ -48,8 +48,7 @@ absl::StatusOr<std::string_view> resource_type_of(std::string_view proxy_type) {
 absl::StatusOr<ProxyResource> parse_proxy_resource(std::string_view rendered) {
   KUMA_ASSIGN_OR_RETURN(const json::value document, parse_yaml(rendered));
   const json::value* type = find(document, "type");
-  const std::string type_name =
-      type != nullptr && type->is_string() ? std::string(type->get_string()) : std::string();
+  const std::string type_name = type != nullptr && type->is_string() ? std::string(type->get_string()) : std::string();
   const model::Registry registry(model::core_types());
   if (registry.find(type_name) == nullptr) {
     return absl::InvalidArgumentError(fmt::format("invalid resource type \"{}\"", type_name));

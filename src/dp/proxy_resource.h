@@ -17,8 +17,9 @@ struct ProxyResource {
   std::string warning;  // for standard error: a name that is only accepted because older versions did
 };
 
-// Fills the template, reads it (YAML or JSON) and validates it as the control plane will. Errors are in the words of the
-// control plane: `networking: has to contain at least one inbound interface or gateway`, `invalid resource type "Foo"`.
+// Fills the template, reads it (YAML or JSON) and validates it as the control plane will. Errors are in the words of
+// the control plane: `networking: has to contain at least one inbound interface or gateway`, `invalid resource type
+// "Foo"`.
 absl::StatusOr<ProxyResource> parse_proxy_resource(std::string_view rendered);
 
 // Dataplane for dataplane, ZoneIngress for ingress, ZoneEgress for egress; InvalidArgument for any other word.

@@ -6,8 +6,8 @@
 
 namespace kuma::dp {
 
-// What the readiness reporter answers: `READY` while the proxy is in use, 503 `TERMINATING` once it is being drained, for
-// GET /ready; 404 for anything else.
+// What the readiness reporter answers: `READY` while the proxy is in use, 503 `TERMINATING` once it is being drained,
+// for GET /ready; 404 for anything else.
 net::HttpResponse answer_readiness(std::string_view method, std::string_view target, bool terminating);
 
 }  // namespace kuma::dp

@@ -19,9 +19,10 @@ TEST(Readiness, Is_ready_until_the_drain_begins) {
   const auto terminating = answer_readiness("GET", "/ready?x=1", true);
   EXPECT_EQ(terminating.status, 503);
   EXPECT_EQ(terminating.body, "TERMINATING");
-  EXPECT_THAT(ready.headers.fields(), testing::UnorderedElementsAre(testing::Pair("content-type", "text/plain"),
-                                                                    testing::Pair("cache-control", "no-cache, max-age=0"),
-                                                                    testing::Pair("x-powered-by", "kuma-dp")));
+  EXPECT_THAT(ready.headers.fields(),
+              testing::UnorderedElementsAre(testing::Pair("content-type", "text/plain"),
+                                            testing::Pair("cache-control", "no-cache, max-age=0"),
+                                            testing::Pair("x-powered-by", "kuma-dp")));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "dp/access_log_streamer.h"
 #include "dp/bootstrap_client.h"
 #include "dp/connection_watch.h"
 #include "dp/launch.h"
@@ -27,6 +28,7 @@ namespace {
 
 constexpr auto kAttemptTimeout = 10s;
 constexpr auto kAdminTimeout = 5s;
+constexpr auto kComponentPause = 5s;
 constexpr auto kOutputPatience = std::chrono::milliseconds(500);
 
 // Holds the parts of one run together. All methods on the main loop's thread.
@@ -48,6 +50,7 @@ class Runner final : private SupervisorActions {
   absl::Status start_everything();
   absl::Status start_envoy();
   absl::Status start_readiness();
+  void start_access_logs();
   void on_envoy_line(std::string_view line);
 
   void begin_terminating() override { terminating_ = true; }
@@ -71,6 +74,8 @@ class Runner final : private SupervisorActions {
   std::unique_ptr<ChildProcess> envoy_;
   std::optional<OutputPump> envoy_output_;
   std::unique_ptr<net::Server> readiness_;
+  std::unique_ptr<AccessLogStreamer> access_logs_;
+  std::shared_ptr<void> access_logs_timer_;
   std::optional<ConnectionWatch> connection_watch_;
   std::optional<Supervisor> supervisor_;
   absl::Status result_;
@@ -96,20 +101,21 @@ absl::Status Runner::set_up_client() {
 absl::Status Runner::run() {
   KUMA_RETURN_IF_ERROR(set_up_client());
   const Settings& settings = launch_.settings;
-  client_.emplace(loop_, world_.clock, log_,
-                  BootstrapClient::Limits{.backoff = settings.retry_backoff, .duration_max = settings.retry_duration_max},
-                  [this](Answer done) {
-                    net::HttpCall call;
-                    call.method = "POST";
-                    call.url = bootstrap_url_;
-                    call.body = bootstrap_body_;
-                    call.tls = tls_;
-                    call.connect_timeout = kAttemptTimeout;
-                    call.timeout = kAttemptTimeout;
-                    call.headers.add("content-type", "application/json");
-                    call.headers.add("accept", "application/json");
-                    post_back(std::move(call), std::move(done));
-                  });
+  client_.emplace(
+      loop_, world_.clock, log_,
+      BootstrapClient::Limits{.backoff = settings.retry_backoff, .duration_max = settings.retry_duration_max},
+      [this](Answer done) {
+        net::HttpCall call;
+        call.method = "POST";
+        call.url = bootstrap_url_;
+        call.body = bootstrap_body_;
+        call.tls = tls_;
+        call.connect_timeout = kAttemptTimeout;
+        call.timeout = kAttemptTimeout;
+        call.headers.add("content-type", "application/json");
+        call.headers.add("accept", "application/json");
+        post_back(std::move(call), std::move(done));
+      });
   loop_.on_signal([this](int signal) { on_signal(signal); });
   client_->start([this](absl::StatusOr<Bootstrap> bootstrap) { on_bootstrap(std::move(bootstrap)); });
   loop_.run();
@@ -122,17 +128,21 @@ absl::Status Runner::run() {
     envoy_output_->finish(kOutputPatience);
   }
   readiness_.reset();
+  access_logs_timer_.reset();
+  access_logs_.reset();
   network_.stop();
   return result_;
 }
 
 void Runner::post_back(net::HttpCall call, Answer done) {
-  net::http_call(network_.at(0), std::move(call), [this, done = std::move(done)](absl::StatusOr<net::HttpResponse> response) {
-    loop_.post([done, response = std::move(response)] {
-      done(response.ok() ? absl::StatusOr<HttpAnswer>(HttpAnswer{.status = response->status, .body = response->body})
-                         : absl::StatusOr<HttpAnswer>(response.status()));
-    });
-  });
+  net::http_call(
+      network_.at(0), std::move(call), [this, done = std::move(done)](absl::StatusOr<net::HttpResponse> response) {
+        loop_.post([done, response = std::move(response)] {
+          done(response.ok()
+                   ? absl::StatusOr<HttpAnswer>(HttpAnswer{.status = response->status, .body = response->body})
+                   : absl::StatusOr<HttpAnswer>(response.status()));
+        });
+      });
 }
 
 void Runner::call_admin(std::string_view method, std::string_view path, Answer done) {
@@ -171,15 +181,15 @@ void Runner::on_bootstrap(absl::StatusOr<Bootstrap> bootstrap) {
 absl::Status Runner::start_everything() {
   log_.info("run", "starting Kuma DP", {{"version", kVersion}});
   KUMA_RETURN_IF_ERROR(start_readiness());
+  start_access_logs();  // before Envoy, which would make a plain file in the pipe's place
   KUMA_RETURN_IF_ERROR(start_envoy());
   supervisor_.emplace(loop_, log_, Supervisor::Times{.drain = launch_.settings.drain_time},
                       static_cast<SupervisorActions&>(*this));
   // Envoy may have ended before there was anybody to tell.
   on_signal(SIGCHLD);
   if (bootstrap_->admin_port != 0 && !supervisor_->is_ended()) {
-    connection_watch_.emplace(loop_, log_, launch_.settings.cp_address, [this](Answer done) {
-      call_admin("GET", ConnectionWatch::kQuery, std::move(done));
-    });
+    connection_watch_.emplace(loop_, log_, launch_.settings.cp_address,
+                              [this](Answer done) { call_admin("GET", ConnectionWatch::kQuery, std::move(done)); });
     connection_watch_->start();
   }
   return absl::OkStatus();
@@ -192,11 +202,12 @@ absl::Status Runner::start_envoy() {
   log_.info("run.envoy", "bootstrap configuration saved to a file", {{"file", path}});
   const ChildProcess::Options options{
       .program = launch_.envoy_path,
-      .arguments = envoy_arguments({.config_path = path,
-                                    .drain_seconds = std::chrono::floor<std::chrono::seconds>(settings.drain_time).count(),
-                                    .log_level = settings.envoy_log_level,
-                                    .component_log_level = settings.envoy_component_log_level,
-                                    .concurrency = settings.concurrency}),
+      .arguments =
+          envoy_arguments({.config_path = path,
+                           .drain_seconds = std::chrono::floor<std::chrono::seconds>(settings.drain_time).count(),
+                           .log_level = settings.envoy_log_level,
+                           .component_log_level = settings.envoy_component_log_level,
+                           .concurrency = settings.concurrency}),
       .capture_stdout = false,
       .capture_stderr = true};
   KUMA_ASSIGN_OR_RETURN(envoy_, ChildProcess::start(options));
@@ -225,15 +236,28 @@ absl::Status Runner::start_readiness() {
     return absl::OkStatus();
   }
   readiness_ = std::make_unique<net::Server>(
-      network_, net::ServerOptions{.name = "readiness",
-                                   .address = bootstrap_->admin_address.empty() ? "127.0.0.1" : bootstrap_->admin_address,
-                                   .port = static_cast<uint16_t>(launch_.settings.readiness_port),
-                                   .tls = nullptr,
-                                   .limits = {}});
+      network_,
+      net::ServerOptions{.name = "readiness",
+                         .address = bootstrap_->admin_address.empty() ? "127.0.0.1" : bootstrap_->admin_address,
+                         .port = static_cast<uint16_t>(launch_.settings.readiness_port),
+                         .tls = nullptr,
+                         .limits = {}});
   readiness_->handle_http([this](net::HttpRequest request, net::HttpResponder responder) {
     responder.send(answer_readiness(request.method, request.target, terminating_));
   });
   return readiness_->start();
+}
+
+// A proxy without access logs is better than none, so failing is no reason to end.
+void Runner::start_access_logs() {
+  auto streamer = AccessLogStreamer::start(launch_.request.access_log_path, world_.clock, log_);
+  if (streamer.ok()) {
+    access_logs_ = *std::move(streamer);
+    return;
+  }
+  log_.error("accesslogs-streamer", "cannot take access logs, trying again",
+             {{"error", message_of(streamer.status())}});
+  access_logs_timer_ = loop_.post_after(kComponentPause, [this] { start_access_logs(); });
 }
 
 void Runner::fail_health_check(std::function<void(absl::Status)> done) {

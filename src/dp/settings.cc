@@ -15,8 +15,8 @@ namespace {
 using S = Settings;
 
 constexpr std::array kTable = {
-    Setting{"cp-address", "", "KUMA_CONTROL_PLANE_URL", "CONTROLPLANE", "URL",
-            "where the control plane serves proxies", &S::cp_address},
+    Setting{"cp-address", "", "KUMA_CONTROL_PLANE_URL", "CONTROLPLANE", "URL", "where the control plane serves proxies",
+            &S::cp_address},
     Setting{"", "", "KUMA_CONTROL_PLANE_CA_CERT", "CONTROLPLANE", "CaCert",
             "certificate authority of the control plane, PEM", &S::ca_cert},
     Setting{"ca-cert-file", "", "KUMA_CONTROL_PLANE_CA_CERT_FILE", "CONTROLPLANE", "CaCertFile",
@@ -27,12 +27,12 @@ constexpr std::array kTable = {
             "how long to keep trying", &S::retry_duration_max},
     Setting{"name", "", "KUMA_DATAPLANE_NAME", "DATAPLANE", "Name", "name of the proxy", &S::name},
     Setting{"mesh", "", "KUMA_DATAPLANE_MESH", "DATAPLANE", "Mesh", "mesh that the proxy belongs to", &S::mesh},
-    Setting{"proxy-type", "", "KUMA_DATAPLANE_PROXY_TYPE", "DATAPLANE", "ProxyType",
-            "dataplane, ingress or egress", &S::proxy_type},
+    Setting{"proxy-type", "", "KUMA_DATAPLANE_PROXY_TYPE", "DATAPLANE", "ProxyType", "dataplane, ingress or egress",
+            &S::proxy_type},
     Setting{"drain-time", "", "KUMA_DATAPLANE_DRAIN_TIME", "DATAPLANE", "DrainTime",
             "how long connections may go on after the first signal to stop", &S::drain_time},
-    Setting{"", "", "KUMA_READINESS_PORT", "DATAPLANE", "ReadinessPort",
-            "port of the readiness reporter, 0 for none", &S::readiness_port},
+    Setting{"", "", "KUMA_READINESS_PORT", "DATAPLANE", "ReadinessPort", "port of the readiness reporter, 0 for none",
+            &S::readiness_port},
     Setting{"binary-path", "", "KUMA_DATAPLANE_RUNTIME_BINARY_PATH", "DATAPLANERUNTIME", "BinaryPath",
             "the Envoy program", &S::binary_path},
     Setting{"config-dir", "", "KUMA_DATAPLANE_RUNTIME_CONFIG_DIR", "DATAPLANERUNTIME", "ConfigDir",
@@ -43,8 +43,8 @@ constexpr std::array kTable = {
             "number of Envoy's worker threads, 0 for as many as there are processors to use", &S::concurrency},
     Setting{"dataplane-token-file", "", "KUMA_DATAPLANE_RUNTIME_TOKEN_PATH", "DATAPLANERUNTIME", "TokenPath",
             "file with the token that identifies the proxy (kumactl generate dataplane-token)", &S::token_path},
-    Setting{"dataplane-token", "", "KUMA_DATAPLANE_RUNTIME_TOKEN", "DATAPLANERUNTIME", "Token",
-            "the token itself", &S::token},
+    Setting{"dataplane-token", "", "KUMA_DATAPLANE_RUNTIME_TOKEN", "DATAPLANERUNTIME", "Token", "the token itself",
+            &S::token},
     Setting{"dataplane", "", "KUMA_DATAPLANE_RUNTIME_RESOURCE", "DATAPLANERUNTIME", "Resource",
             "template of the Dataplane, ZoneIngress or ZoneEgress, YAML or JSON", &S::resource},
     Setting{"dataplane-file", "d", "KUMA_DATAPLANE_RUNTIME_RESOURCE_PATH", "DATAPLANERUNTIME", "ResourcePath",
@@ -65,14 +65,14 @@ constexpr std::array kTable = {
             &S::dns_enabled},
     Setting{"dns-coredns-port", "", "KUMA_DNS_CORE_DNS_PORT", "DNS", "CoreDNSPort",
             "port of the DNS server that port 53 is redirected to", &S::dns_port},
-    Setting{"dns-envoy-port", "", "KUMA_DNS_ENVOY_DNS_PORT", "DNS", "EnvoyDNSPort",
-            "port of Envoy's DNS listener", &S::dns_envoy_port},
+    Setting{"dns-envoy-port", "", "KUMA_DNS_ENVOY_DNS_PORT", "DNS", "EnvoyDNSPort", "port of Envoy's DNS listener",
+            &S::dns_envoy_port},
     Setting{"dns-coredns-empty-port", "", "KUMA_DNS_CORE_DNS_EMPTY_PORT", "DNS", "CoreDNSEmptyPort",
             "port of the DNS server that knows no name", &S::dns_empty_port},
     Setting{"dns-prometheus-port", "", "KUMA_DNS_PROMETHEUS_PORT", "DNS", "PrometheusPort",
             "port of the DNS server's metrics", &S::dns_prometheus_port},
-    Setting{"dns-coredns-path", "", "KUMA_DNS_CORE_DNS_BINARY_PATH", "DNS", "CoreDNSBinaryPath",
-            "a CoreDNS program", &S::dns_binary_path},
+    Setting{"dns-coredns-path", "", "KUMA_DNS_CORE_DNS_BINARY_PATH", "DNS", "CoreDNSBinaryPath", "a CoreDNS program",
+            &S::dns_binary_path},
     Setting{"dns-coredns-config-template-path", "", "KUMA_DNS_CORE_DNS_CONFIG_TEMPLATE_PATH", "DNS",
             "CoreDNSConfigTemplatePath", "template of its configuration", &S::dns_config_template_path},
     Setting{"dns-server-config-dir", "", "KUMA_DNS_CONFIG_DIR", "DNS", "ConfigDir",
@@ -139,7 +139,8 @@ std::string_view type_name(const Setting& setting) {
 
 std::string upper(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return out;
 }
 
@@ -166,8 +167,9 @@ absl::Status apply_environment(const GetEnv& env, Settings& settings) {
       continue;
     }
     if (const absl::Status status = assign(setting, *value, settings); !status.ok()) {
-      return absl::InvalidArgumentError(fmt::format("envconfig.Process: assigning {} to {}: converting '{}' to type {}. details: {}",
-                                                    key, setting.field, *value, type_name(setting), message_of(status)));
+      return absl::InvalidArgumentError(
+          fmt::format("envconfig.Process: assigning {} to {}: converting '{}' to type {}. details: {}", key,
+                      setting.field, *value, type_name(setting), message_of(status)));
     }
   }
   return absl::OkStatus();
@@ -191,8 +193,9 @@ json::object to_json_object(const Settings& settings) {
     }
   };
   json::object control_plane{{"url", settings.cp_address},
-                             {"retry", {{"backoff", format_go_duration(settings.retry_backoff)},
-                                        {"maxDuration", format_go_duration(settings.retry_duration_max)}}},
+                             {"retry",
+                              {{"backoff", format_go_duration(settings.retry_backoff)},
+                               {"maxDuration", format_go_duration(settings.retry_duration_max)}}},
                              {"caCert", settings.ca_cert},
                              {"caCertFile", settings.ca_cert_file}};
   json::object dataplane;

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 // What `kuma-dp run` is told, by flags and then by environment variables, which win.
 struct Settings {
   std::string cp_address = "https://localhost:5678";
-  std::string ca_cert;       // PEM
+  std::string ca_cert;  // PEM
   std::string ca_cert_file;
   std::chrono::nanoseconds retry_backoff = 3s;
   std::chrono::nanoseconds retry_duration_max = 5min;
@@ -32,8 +32,8 @@ struct Settings {
   uint32_t readiness_port = 9902;  // 0: no reporter
 
   std::string binary_path = "envoy";
-  std::string config_dir;   // empty: a temporary directory
-  std::string socket_dir;   // the same
+  std::string config_dir;    // empty: a temporary directory
+  std::string socket_dir;    // the same
   uint32_t concurrency = 0;  // 0: as many as the process may use
   std::string token_path;
   std::string token;
@@ -70,8 +70,8 @@ struct Setting {
 };
 std::span<const Setting> settings_table();
 
-// Sets a member from text. The error says only what is wrong with the text, in the words that users of Go programs know:
-// `time: missing unit in duration "5"`, `strconv.ParseUint: parsing "x": invalid syntax`.
+// Sets a member from text. The error says only what is wrong with the text, in the words that users of Go programs
+// know: `time: missing unit in duration "5"`, `strconv.ParseUint: parsing "x": invalid syntax`.
 absl::Status assign(const Setting& setting, std::string_view text, Settings& settings);
 
 using GetEnv = std::function<std::optional<std::string>(std::string_view name)>;

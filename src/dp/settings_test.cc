@@ -30,9 +30,10 @@ TEST(Environment, Refuses_a_duration_without_unit_and_names_the_variable) {
 
 TEST(Environment, Refuses_numbers_and_switches_that_are_none) {
   Settings settings;
-  EXPECT_EQ(apply_environment(env_of({{"KUMA_READINESS_PORT", ""}}), settings).message(),
-            "envconfig.Process: assigning DATAPLANE_KUMA_READINESS_PORT to ReadinessPort: converting '' to type uint32. "
-            "details: strconv.ParseUint: parsing \"\": invalid syntax");
+  EXPECT_EQ(
+      apply_environment(env_of({{"KUMA_READINESS_PORT", ""}}), settings).message(),
+      "envconfig.Process: assigning DATAPLANE_KUMA_READINESS_PORT to ReadinessPort: converting '' to type uint32. "
+      "details: strconv.ParseUint: parsing \"\": invalid syntax");
   EXPECT_EQ(apply_environment(env_of({{"KUMA_DNS_ENABLED", "no"}}), settings).message(),
             "envconfig.Process: assigning DNS_KUMA_DNS_ENABLED to Enabled: converting 'no' to type bool. details: "
             "strconv.ParseBool: parsing \"no\": invalid syntax");
@@ -91,7 +92,8 @@ TEST(PodName, Is_taken_when_the_name_is_missing_or_an_unfilled_template) {
 
 TEST(Validate, Asks_for_mesh_and_name_without_a_template) {
   Settings settings;
-  EXPECT_EQ(error_of(settings), "Invalid configuration: .Dataplane is not valid: .Mesh must be non-empty; .Name must be non-empty");
+  EXPECT_EQ(error_of(settings),
+            "Invalid configuration: .Dataplane is not valid: .Mesh must be non-empty; .Name must be non-empty");
   settings.mesh = "default";
   EXPECT_EQ(error_of(settings), "Invalid configuration: .Dataplane is not valid: .Name must be non-empty");
   settings.mesh = "";
@@ -106,7 +108,8 @@ TEST(Validate, Asks_for_mesh_and_name_without_a_template) {
 TEST(Validate, Refuses_an_unknown_proxy_type) {
   Settings settings = named();
   settings.proxy_type = "foo";
-  EXPECT_EQ(error_of(settings), "Invalid configuration: .Dataplane is not valid: .ProxyType is not valid: foo is not a valid proxy type");
+  EXPECT_EQ(error_of(settings),
+            "Invalid configuration: .Dataplane is not valid: .ProxyType is not valid: foo is not a valid proxy type");
 }
 
 TEST(Validate, Refuses_times_that_are_not_positive) {
@@ -115,12 +118,14 @@ TEST(Validate, Refuses_times_that_are_not_positive) {
   EXPECT_EQ(error_of(settings), "Invalid configuration: .Dataplane is not valid: .DrainTime must be positive");
   settings = named();
   settings.retry_backoff = -1s;
-  EXPECT_EQ(error_of(settings),
-            "Invalid configuration: .ControlPlane is not valid: .Retry is not valid: .Backoff must be a positive duration");
+  EXPECT_EQ(
+      error_of(settings),
+      "Invalid configuration: .ControlPlane is not valid: .Retry is not valid: .Backoff must be a positive duration");
   settings.retry_duration_max = 0s;
-  EXPECT_EQ(error_of(settings),
-            "Invalid configuration: .ControlPlane is not valid: .Retry is not valid: .Backoff must be a positive duration; "
-            ".MaxDuration must be a positive duration");
+  EXPECT_EQ(
+      error_of(settings),
+      "Invalid configuration: .ControlPlane is not valid: .Retry is not valid: .Backoff must be a positive duration; "
+      ".MaxDuration must be a positive duration");
 }
 
 TEST(Validate, Refuses_ports_out_of_range_and_empty_programs) {
@@ -143,12 +148,13 @@ TEST(EffectiveConfiguration, Shows_everything_but_the_token) {
   Settings settings = named();
   settings.token = "secret";
   settings.resource_vars = {{"a", "1"}};
-  EXPECT_EQ(to_json(to_json_object(settings)),
-            R"({"controlPlane":{"url":"https://localhost:5678","retry":{"backoff":"3s","maxDuration":"5m0s"},"caCert":"",)"
-            R"("caCertFile":""},"dataplane":{"mesh":"default","name":"web-1","proxyType":"dataplane","drainTime":"30s",)"
-            R"("readinessPort":9902},"dataplaneRuntime":{"binaryPath":"envoy","dataplaneToken":"*****","resourceVars":{"a":"1"},)"
-            R"("resources":{},"metrics":{}},"dns":{"enabled":true,"coreDnsPort":15053,"coreDnsEmptyPort":15055,)"
-            R"("envoyDnsPort":15054,"coreDnsBinaryPath":"coredns","prometheusPort":19153}})");
+  EXPECT_EQ(
+      to_json(to_json_object(settings)),
+      R"({"controlPlane":{"url":"https://localhost:5678","retry":{"backoff":"3s","maxDuration":"5m0s"},"caCert":"",)"
+      R"("caCertFile":""},"dataplane":{"mesh":"default","name":"web-1","proxyType":"dataplane","drainTime":"30s",)"
+      R"("readinessPort":9902},"dataplaneRuntime":{"binaryPath":"envoy","dataplaneToken":"*****","resourceVars":{"a":"1"},)"
+      R"("resources":{},"metrics":{}},"dns":{"enabled":true,"coreDnsPort":15053,"coreDnsEmptyPort":15055,)"
+      R"("envoyDnsPort":15054,"coreDnsBinaryPath":"coredns","prometheusPort":19153}})");
 }
 
 }  // namespace

@@ -74,28 +74,33 @@ std::string StreamWatch::advice_for(Cause cause) const {
   switch (cause) {
     case Cause::BadToken:
       return proxy_.type == "dataplane"
-                 ? fmt::format("the control plane refuses the token of this proxy. Generate one that fits it, for example with "
-                               "'kumactl generate dataplane-token --mesh {} --name {} --valid-for 720h', and start again with "
-                               "--dataplane-token-file; Envoy keeps trying meanwhile",
-                               proxy_.mesh, proxy_.name)
-                 : fmt::format("the control plane refuses the token of this proxy. Generate one that fits it, for example with "
-                               "'kumactl generate zone-token --scope {} --valid-for 720h', and start again with "
-                               "--dataplane-token-file; Envoy keeps trying meanwhile",
-                               proxy_.type);
+                 ? fmt::format(
+                       "the control plane refuses the token of this proxy. Generate one that fits it, for example with "
+                       "'kumactl generate dataplane-token --mesh {} --name {} --valid-for 720h', and start again with "
+                       "--dataplane-token-file; Envoy keeps trying meanwhile",
+                       proxy_.mesh, proxy_.name)
+                 : fmt::format(
+                       "the control plane refuses the token of this proxy. Generate one that fits it, for example with "
+                       "'kumactl generate zone-token --scope {} --valid-for 720h', and start again with "
+                       "--dataplane-token-file; Envoy keeps trying meanwhile",
+                       proxy_.type);
     case Cause::UnknownProxy:
-      return fmt::format("the control plane does not know {}. Create it there, or start again with --dataplane-file; Envoy keeps "
-                         "trying meanwhile",
-                         proxy_.name);
+      return fmt::format(
+          "the control plane does not know {}. Create it there, or start again with --dataplane-file; Envoy keeps "
+          "trying meanwhile",
+          proxy_.name);
     case Cause::Registration:
       return fmt::format("the control plane could not register {}. Envoy keeps trying", proxy_.name);
     case Cause::Certificate:
-      return fmt::format("Envoy does not trust the certificate of the control plane at {}. Start again with --ca-cert-file set to "
-                         "the authority that signed it; Envoy keeps trying meanwhile",
-                         proxy_.cp_address);
+      return fmt::format(
+          "Envoy does not trust the certificate of the control plane at {}. Start again with --ca-cert-file set to "
+          "the authority that signed it; Envoy keeps trying meanwhile",
+          proxy_.cp_address);
     case Cause::Unreachable:
-      return fmt::format("the control plane at {} cannot be reached. Envoy works on with its last configuration and keeps trying; "
-                         "nothing has to be restarted here",
-                         proxy_.cp_address);
+      return fmt::format(
+          "the control plane at {} cannot be reached. Envoy works on with its last configuration and keeps trying; "
+          "nothing has to be restarted here",
+          proxy_.cp_address);
     case Cause::Other:
       break;
   }

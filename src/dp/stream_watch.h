@@ -10,8 +10,8 @@
 namespace kuma::dp {
 
 // Reads Envoy's log for the one thing that its user has to act upon: that the control plane does not take its stream.
-// Envoy says so in words of gRPC, again and again; here it becomes one line that says what to do, at once and then at most
-// once a minute for each cause.
+// Envoy says so in words of gRPC, again and again; here it becomes one line that says what to do, at once and then at
+// most once a minute for each cause.
 //
 // Thread: any one.
 class StreamWatch {
@@ -24,8 +24,8 @@ class StreamWatch {
   };
   struct Advice {
     std::string message;
-    std::string reason;        // what the control plane said
-    uint64_t repeated = 0;     // lines of the same cause since the last advice
+    std::string reason;     // what the control plane said
+    uint64_t repeated = 0;  // lines of the same cause since the last advice
   };
 
   StreamWatch(const Clock& clock, Proxy proxy) : clock_(clock), proxy_(std::move(proxy)) {}

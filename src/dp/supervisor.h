@@ -30,8 +30,8 @@ class SupervisorActions {
   virtual void begin_terminating() = 0;  // readiness says TERMINATING from now on
   // Asks Envoy to fail its health checks, so that others stop using it.
   virtual void fail_health_check(std::function<void(absl::Status)> done) = 0;
-  virtual void stop_components() = 0;        // the helpers
-  virtual void signal_child(int signal) = 0;  // Envoy and all its process group
+  virtual void stop_components() = 0;           // the helpers
+  virtual void signal_child(int signal) = 0;    // Envoy and all its process group
   virtual void ended(absl::Status result) = 0;  // exactly once, the last call
 };
 

@@ -26,7 +26,8 @@ absl::Status check_jwt(std::string_view token) {
     return unreadable("token contains an invalid number of segments");
   }
   const size_t first = token.find('.');
-  for (const std::string_view segment : {token.substr(0, first), token.substr(first + 1, token.rfind('.') - first - 1)}) {
+  for (const std::string_view segment :
+       {token.substr(0, first), token.substr(first + 1, token.rfind('.') - first - 1)}) {
     const auto decoded = base64_decode(segment);
     if (!decoded) {
       return unreadable("illegal base64 data");
@@ -68,9 +69,10 @@ absl::Status check(const std::string& path) {
 }  // namespace
 
 absl::Status check_token_file(const std::string& path) {
-  return annotate(check(path),
-                  "dataplane token is invalid, in Kubernetes you must mount a serviceAccount token, in universal you must "
-                  "start your proxy with a generated token.");
+  return annotate(
+      check(path),
+      "dataplane token is invalid, in Kubernetes you must mount a serviceAccount token, in universal you must "
+      "start your proxy with a generated token.");
 }
 
 }  // namespace kuma::dp

@@ -6,7 +6,8 @@
 namespace kuma::dp {
 
 absl::Status wait_until_ready(const WaitCommand& wait, const WaitActions& actions, const Clock& clock, Log& log) {
-  log.info("wait", "waiting for the proxy to be ready", {{"url", wait.url}, {"timeout", format_go_duration(wait.timeout)}});
+  log.info("wait", "waiting for the proxy to be ready",
+           {{"url", wait.url}, {"timeout", format_go_duration(wait.timeout)}});
   const MonotonicTime deadline = clock.monotonic_now() + wait.timeout;
   while (true) {
     const auto answer = actions.get(wait.url, wait.request_timeout);

@@ -41,12 +41,14 @@ TEST_F(StreamWatchTest, Explains_a_refused_token_and_keeps_the_reason) {
 }
 
 TEST_F(StreamWatchTest, Leaves_out_what_Envoy_adds_to_the_reason) {
-  EXPECT_EQ(watch_.observe(std::string(kPrefix) + "closed: 16, authentication failed{via_upstream}")->reason, "authentication failed");
+  EXPECT_EQ(watch_.observe(std::string(kPrefix) + "closed: 16, authentication failed{via_upstream}")->reason,
+            "authentication failed");
 }
 
 TEST_F(StreamWatchTest, Heeds_the_stream_of_health_checks_but_for_a_lost_connection) {
   constexpr std::string_view prefix =
-      "[warning][upstream] [source/common/upstream/health_discovery_service.cc:349] StreamHealthCheck gRPC config stream closed: ";
+      "[warning][upstream] [source/common/upstream/health_discovery_service.cc:349] StreamHealthCheck gRPC config "
+      "stream closed: ";
   EXPECT_FALSE(watch_.observe(std::string(prefix) + "14, upstream connect error or disconnect/reset before headers"));
   EXPECT_TRUE(watch_.observe(std::string(prefix) + "16, authentication failed: token is expired{via_upstream}"));
 }
@@ -54,17 +56,21 @@ TEST_F(StreamWatchTest, Heeds_the_stream_of_health_checks_but_for_a_lost_connect
 TEST_F(StreamWatchTest, Knows_a_refused_token_by_its_words_when_the_code_is_another) {
   EXPECT_THAT(say("closed: 2, authentication failed: token is expired"), HasSubstr("refuses the token"));
   executor_.advance(1min);
-  EXPECT_THAT(say("closed: 2, could not register proxy passed in kuma-dp run: you are trying to override existing proxy to "
-                  "which you don't have an access.: x"),
-              HasSubstr("refuses the token"));
+  EXPECT_THAT(
+      say("closed: 2, could not register proxy passed in kuma-dp run: you are trying to override existing proxy to "
+          "which you don't have an access.: x"),
+      HasSubstr("refuses the token"));
 }
 
 TEST_F(StreamWatchTest, Tells_the_causes_apart) {
-  EXPECT_THAT(say("closed: 16, resource \"default.web-1\" not found; create a Dataplane in Kuma CP first"), HasSubstr("does not know web-1"));
-  EXPECT_THAT(say("closed: 3, could not register proxy passed in kuma-dp run: mesh missing"), HasSubstr("could not register"));
-  EXPECT_THAT(say("closed since 31s ago: 14, upstream connect error: TLS_error:|268435581:SSL routines:OPENSSL_internal:"
-                  "CERTIFICATE_VERIFY_FAILED:TLS_error_end"),
-              HasSubstr("--ca-cert-file"));
+  EXPECT_THAT(say("closed: 16, resource \"default.web-1\" not found; create a Dataplane in Kuma CP first"),
+              HasSubstr("does not know web-1"));
+  EXPECT_THAT(say("closed: 3, could not register proxy passed in kuma-dp run: mesh missing"),
+              HasSubstr("could not register"));
+  EXPECT_THAT(
+      say("closed since 31s ago: 14, upstream connect error: TLS_error:|268435581:SSL routines:OPENSSL_internal:"
+          "CERTIFICATE_VERIFY_FAILED:TLS_error_end"),
+      HasSubstr("--ca-cert-file"));
   EXPECT_THAT(say("closed since 31s ago: 14, upstream connect error or disconnect/reset before headers"),
               HasSubstr("https://cp:5678 cannot be reached. Envoy works on"));
   EXPECT_THAT(say("closed: 13, internal"), HasSubstr("ended the configuration stream"));
@@ -85,8 +91,10 @@ TEST_F(StreamWatchTest, Speaks_once_a_minute_for_each_cause_and_counts_the_rest)
 }
 
 TEST_F(StreamWatchTest, Names_the_right_token_for_zone_proxies) {
-  StreamWatch watch(executor_.clock(), {.type = "ingress", .mesh = "", .name = "in-1", .cp_address = "https://cp:5678"});
-  EXPECT_THAT(watch.observe(std::string(kPrefix) + "closed: 16, x")->message, HasSubstr("kumactl generate zone-token --scope ingress"));
+  StreamWatch watch(executor_.clock(),
+                    {.type = "ingress", .mesh = "", .name = "in-1", .cp_address = "https://cp:5678"});
+  EXPECT_THAT(watch.observe(std::string(kPrefix) + "closed: 16, x")->message,
+              HasSubstr("kumactl generate zone-token --scope ingress"));
 }
 
 class ConnectionWatchTest : public testing::Test {
