@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,24 +45,23 @@ struct ProxyInput {
   AdminTls admin_tls;
 };
 
-// A secret that the configuration refers to; the server provides it (identities are made per proxy).
-struct SecretRef {
-  enum class Kind { Identity, Ca, AllCas };
-  Kind kind = Kind::Identity;
-  std::string mesh;
-  std::string name;  // "identity_cert:secret:default", "mesh_ca:secret:default", "mesh_ca:secret:all"
-  auto operator<=>(const SecretRef&) const = default;
-};
+// A sorted list that many generations share.
+class PolicyRefs {
+ public:
+  PolicyRefs() = default;
+  explicit PolicyRefs(std::shared_ptr<const std::vector<PolicyRef>> list) : list_(std::move(list)) {}
+  size_t size() const { return list_ == nullptr ? 0 : list_->size(); }
+  bool empty() const { return size() == 0; }
+  const PolicyRef* begin() const { return list_ == nullptr ? nullptr : list_->data(); }
+  const PolicyRef* end() const { return begin() + size(); }
 
-// Why part of a configuration was left out; readable on the proxy and on the policy.
-struct Problem {
-  PolicyRef policy;
-  std::string message;
+ private:
+  std::shared_ptr<const std::vector<PolicyRef>> list_;
 };
 
 struct GeneratedResource {
   WireResourcePtr wire;
-  std::vector<PolicyRef> shaped_by;  // sorted
+  PolicyRefs shaped_by;
 };
 
 // The configuration of one proxy, and what it was made from.
@@ -69,21 +69,24 @@ struct Generation {
   std::array<std::vector<GeneratedResource>, kXdsTypeCount> resources;  // each in order of name; Secret stays empty
   std::vector<SecretRef> secrets;                                       // sorted
   std::vector<Problem> problems;
-  // The services looked at: a change of another one cannot change this configuration.
-  std::set<std::string> services;
+  // The services looked at: a change of another one cannot change this configuration. Never null; shared by proxies that
+  // look at the same ones.
+  std::shared_ptr<const std::set<std::string>> services = std::make_shared<const std::set<std::string>>();
+  std::set<std::string> data_secrets;  // names of the mesh's secrets whose data is in it
+  std::set<std::string> other_meshes;  // names of the meshes that destinations of it are in
 };
 
 // Pieces of configuration that are the same for many proxies, keyed by the immutable parts of the view they are made
 // from (the endpoints of a service, …). One per process; any thread; entries die with what they were made from.
-class SharedPieces;
+class SharedPieces;  // xds/gen/shared_pieces.h
 
 struct GeneratorContext {
   Interner& interner;
   SharedPieces* pieces = nullptr;  // null: nothing is shared (tests, plans)
 };
 
-// Pure: the same view and input give the same bytes. NotFound when the proxy has no resource in the view; any other error
-// means that no configuration can be made, and says why.
+// Pure: the same view and input give the same bytes. NotFound when the proxy has no resource in the view; Unimplemented for
+// kinds of proxies that are not there yet; any other error means that no configuration can be made, and says why.
 absl::StatusOr<Generation> generate(const mesh::MeshView& view, const ProxyInput& proxy, const GeneratorContext& context);
 
 // Whether a change may concern a proxy, given its last generation (null: it has none yet, always true). May say true too

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "model/resource.h"
+#include "policy/refs.h"
 
 namespace kuma::xds {
 
@@ -18,12 +19,9 @@ inline constexpr size_t kXdsTypeCount = 6;
 std::string_view type_url(XdsType type);                      // "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 const XdsType* find_xds_type(std::string_view type_url);      // null for any other
 
-// Names a policy in explanations.
-struct PolicyRef {
-  std::string type;
-  std::string name;
-  auto operator<=>(const PolicyRef&) const = default;
-};
+using policy::PolicyRef;
+using policy::Problem;
+using policy::SecretRef;
 
 // One generated Envoy resource in wire form, made once for all proxies that get the same. Immutable.
 struct WireResource {

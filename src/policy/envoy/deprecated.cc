@@ -1,0 +1,24 @@
+#include "policy/envoy/deprecated.h"
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+namespace kuma::policy::envoy {
+
+void set_regex(::envoy::type::matcher::v3::RegexMatcher& matcher, const std::string& regex) {
+  matcher.mutable_google_re2();
+  matcher.set_regex(regex);
+}
+
+void set_header_prefix(::envoy::config::route::v3::HeaderMatcher& header, const std::string& prefix) {
+  header.set_prefix_match(prefix);
+}
+
+void set_header_regex(::envoy::config::route::v3::HeaderMatcher& header, const std::string& regex) {
+  set_regex(*header.mutable_safe_regex_match(), regex);
+}
+
+void set_append(::envoy::config::core::v3::HeaderValueOption& option, bool append) {
+  option.mutable_append()->set_value(append);
+}
+
+}  // namespace kuma::policy::envoy

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/matcher/v3/regex.pb.h"
+
+namespace kuma::policy::envoy {
+
+// Fields that Envoy has marked deprecated and still honours. The reference writes them, and users compare dumps, so the
+// same are written here, and only here.
+
+// With the engine named; the engine is the only one there is.
+void set_regex(::envoy::type::matcher::v3::RegexMatcher& matcher, const std::string& regex);
+void set_header_prefix(::envoy::config::route::v3::HeaderMatcher& header, const std::string& prefix);
+void set_header_regex(::envoy::config::route::v3::HeaderMatcher& header, const std::string& regex);
+void set_append(::envoy::config::core::v3::HeaderValueOption& option, bool append);
+
+}  // namespace kuma::policy::envoy

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "google/protobuf/map.h"
+#include "mesh/mesh_view.h"
+
+namespace kuma::policy {
+
+// How the policies with selectors (TrafficRoute, Timeout, …) are chosen: of all that match, the most specific one alone
+// has effect; nothing is merged (spec/legacy-policies.md §1).
+
+// How specific a match is: more tags first, then more tags with a value of their own.
+struct Rank {
+  int exact = 0;
+  int wildcard = 0;
+
+  Rank operator+(const Rank& other) const { return {exact + other.exact, wildcard + other.wildcard}; }
+  bool operator==(const Rank&) const = default;
+  auto operator<=>(const Rank& other) const {
+    if (auto total = exact + wildcard <=> other.exact + other.wildcard; total != 0) {
+      return total;
+    }
+    return exact <=> other.exact;
+  }
+};
+
+// How a selector matches tags; nothing: it does not. `*` stands for a tag with any value, which has to be there.
+using Match = google::protobuf::Map<std::string, std::string>;
+std::optional<Rank> match_rank(const Match& match, const mesh::Tags& tags);
+
+// Which lists of selectors a policy has.
+enum class SelectorList { Sources, Destinations, Selectors };
+
+// The best match of a policy's selectors on one of the tag sets. A policy without such a list matches nothing, one whose
+// list of `selectors` is empty matches everything with the lowest rank.
+std::optional<Rank> best_rank(const model::Resource& policy, SelectorList list, const std::vector<mesh::Tags>& tag_sets);
+bool has_list(const model::Resource& policy, SelectorList list);
+
+// The policies of one type that a dataplane is a source of, ready to be asked by destination. Looks at each policy once;
+// `select` is constant time. The list has to outlive it.
+class OutboundPolicies {
+ public:
+  OutboundPolicies(const mesh::ResourceList& policies, const mesh::DataplaneView& dataplane);
+  // Null: no policy for this destination.
+  const model::ResourcePtr* select(std::string_view service) const;
+
+ private:
+  struct Candidate {
+    const model::ResourcePtr* policy = nullptr;
+    Rank rank;     // of source and destination
+    size_t order;  // in the list
+  };
+  static bool better(const Candidate& a, const Candidate& b);
+
+  absl::flat_hash_map<std::string, Candidate> by_service_;
+  std::optional<Candidate> any_;  // `*` and empty matches
+};
+
+// The one policy for an inbound with these tags, by destinations; null: none.
+const model::ResourcePtr* select_for_inbound(const mesh::ResourceList& policies, const mesh::Tags& tags);
+// The one policy for a dataplane, by `selectors`; null: none.
+const model::ResourcePtr* select_for_dataplane(const mesh::ResourceList& policies, const mesh::DataplaneView& dataplane);
+
+// Which proxies a change of a policy with selectors may concern.
+struct LegacyReach {
+  bool known = false;     // false: not such a policy
+  bool outbound = false;  // proxies among its sources that talk to its destinations
+  bool inbound = false;   // proxies that are its destinations
+  bool selected = false;  // proxies that its selectors select
+};
+LegacyReach legacy_reach(std::string_view type);
+
+// Whether a policy is one for `service` when it is a destination.
+bool has_destination(const model::Resource& policy, std::string_view service);
+
+}  // namespace kuma::policy

@@ -1,0 +1,107 @@
+#include <algorithm>
+
+#include "mesh/v1alpha1/dataplane.pb.h"
+#include "policy/legacy.h"
+#include "policy/matched.h"
+#include "xds/gen/generator.h"
+
+namespace kuma::xds {
+namespace {
+
+using mesh::v1alpha1::Dataplane;
+
+// A proxy that has this among its services looks at all of them.
+constexpr std::string_view kEveryService = "*";
+
+bool talks_to(const model::Resource& policy, const std::set<std::string>& services) {
+  return std::ranges::any_of(services,
+                             [&](const std::string& service) { return policy::has_destination(policy, service); });
+}
+
+bool legacy_concerns(const model::Resource& policy, const policy::LegacyReach& reach, const mesh::MeshView& view,
+                     const mesh::DataplaneView& dataplane, const Generation& last) {
+  using policy::SelectorList;
+  if (reach.selected && policy::best_rank(policy, SelectorList::Selectors, dataplane.tag_sets)) {
+    return true;
+  }
+  if (reach.inbound && policy::best_rank(policy, SelectorList::Destinations, dataplane.tag_sets)) {
+    return true;
+  }
+  if (reach.outbound && policy::best_rank(policy, SelectorList::Sources, dataplane.tag_sets) &&
+      talks_to(policy, *last.services)) {
+    return true;
+  }
+  // A permission also decides which external services a client sees.
+  return policy.type->name == "TrafficPermission" && view.mtls_enabled() &&
+         std::ranges::any_of(*last.services, [&](const std::string& name) {
+           const mesh::Service* service = view.find_service(name);
+           return service != nullptr && !service->direct.empty();
+         });
+}
+
+bool is_gateway(const mesh::DataplaneView& dataplane) { return dataplane.resource->as<Dataplane>().networking().has_gateway(); }
+
+bool policy_concerns(const model::ResourcePtr& policy, const mesh::MeshView& view, const mesh::DataplaneView& dataplane,
+                     const Generation& last) {
+  if (policy == nullptr) {
+    return false;
+  }
+  const std::string_view type = policy->type->name;
+  if (policy->type->is_target_ref) {
+    auto target = policy::parse_target_ref(policy->spec, "targetRef");
+    if (!target) {
+      return false;
+    }
+    if (target->kind == policy::TargetKind::MeshHTTPRoute || is_gateway(dataplane)) {
+      return true;  // what it selects depends on other resources, which change too
+    }
+    return std::ranges::any_of(dataplane.tag_sets,
+                               [&](const mesh::Tags& tags) { return policy::selects_tags(*target, tags); });
+  }
+  if (auto reach = policy::legacy_reach(type); reach.known) {
+    return legacy_concerns(*policy, reach, view, dataplane, last);
+  }
+  if (type == "ExternalService") {
+    return false;  // it is part of a service, whose change is told apart
+  }
+  if (type == "MeshGateway" || type == "MeshGatewayRoute") {
+    return is_gateway(dataplane);
+  }
+  return true;
+}
+
+template <typename A, typename B>
+bool intersect(const std::set<A>& few, const std::set<B>& many) {
+  return std::ranges::any_of(few, [&](const A& one) { return many.contains(one); });
+}
+
+bool other_mesh_concerns(const std::set<std::string>& meshes, const Generation& last) {
+  bool trusts_all = std::ranges::any_of(
+      last.secrets, [](const SecretRef& secret) { return secret.kind == SecretRef::Kind::AllCas; });
+  return !meshes.empty() && (trusts_all || intersect(meshes, last.other_meshes));
+}
+
+}  // namespace
+
+bool concerns(const mesh::MeshChange& change, const mesh::MeshView& view, const model::ResourceKey& proxy,
+              const Generation* last) {
+  if (last == nullptr || change.mesh || change.dataplanes.contains(proxy)) {
+    return true;
+  }
+  if (!change.services.empty() &&
+      (last->services->contains(std::string(kEveryService)) || intersect(change.services, *last->services))) {
+    return true;
+  }
+  if (intersect(change.secrets, last->data_secrets) || other_mesh_concerns(change.other_meshes, *last)) {
+    return true;
+  }
+  const mesh::DataplaneView* dataplane = view.find_dataplane(proxy);
+  if (dataplane == nullptr || change.policies.empty()) {
+    return false;
+  }
+  return std::ranges::any_of(change.policies, [&](const auto& pair) {
+    return policy_concerns(pair.first, view, *dataplane, *last) || policy_concerns(pair.second, view, *dataplane, *last);
+  });
+}
+
+}  // namespace kuma::xds

@@ -1,0 +1,226 @@
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mesh/v1alpha1/mesh.pb.h"
+#include "mesh/v1alpha1/traffic_route.pb.h"
+#include "policy/envoy/names.h"
+#include "policy/envoy/outbound.h"
+#include "policy/legacy.h"
+#include "xds/gen/proxy_context.h"
+
+namespace kuma::xds {
+namespace {
+
+using mesh::Protocol;
+using mesh::v1alpha1::TrafficRoute;
+using policy::envoy::DestinationCluster;
+using policy::envoy::OutboundListener;
+using policy::envoy::OutboundRoute;
+using policy::envoy::WeightedCluster;
+using Outbound = mesh::v1alpha1::Dataplane::Networking::Outbound;
+using Destination = google::protobuf::Map<std::string, std::string>;
+
+constexpr char kAddressDefault[] = "127.0.0.1";
+// The service of an egress, in its identity.
+constexpr std::string_view kEgressService = "zone-egress";
+
+model::ResourcePtr resource_or_null(const model::ResourcePtr* found) { return found == nullptr ? nullptr : *found; }
+
+// An outbound, and what was decided for it.
+struct RoutedOutbound {
+  OutboundListener listener;
+  // The clusters of all its routes, with the tags they choose instances by.
+  std::vector<std::pair<std::string, mesh::Tags>> clusters;
+};
+
+class OutboundGenerator {
+ public:
+  explicit OutboundGenerator(ProxyContext& context)
+      : context_(context),
+        routes_(context.view.policies_of("TrafficRoute"), context.dataplane),
+        timeouts_(context.view.policies_of("Timeout"), context.dataplane),
+        circuit_breakers_(context.view.policies_of("CircuitBreaker"), context.dataplane),
+        retries_(context.view.policies_of("Retry"), context.dataplane),
+        tags_header_(policy::envoy::tags_header(context.dataplane.tag_sets)) {
+    locality_.local_zone = context.view.zone;
+    locality_.prefer_local = context.view.mesh->as<mesh::v1alpha1::Mesh>().routing().localityawareloadbalancing();
+  }
+
+  void run() {
+    for (const Outbound& outbound : context_.spec.networking().outbound()) {
+      outbounds_.push_back(route(outbound));
+    }
+    for (const RoutedOutbound& outbound : outbounds_) {
+      put_clusters(outbound);
+    }
+    for (RoutedOutbound& outbound : outbounds_) {
+      OutboundListener& listener = outbound.listener;
+      listener.retry = for_default_split(retries_, std::string(mesh::tag(listener.tags, mesh::kServiceTag)));
+      policy::ProxyResources::put(context_.resources.listeners,
+                                  policy::envoy::draft_outbound_listener(std::move(listener)));
+    }
+  }
+
+ private:
+  // Where requests of an outbound go, by its TrafficRoute; without one, nowhere.
+  RoutedOutbound route(const Outbound& outbound) {
+    RoutedOutbound routed;
+    OutboundListener& listener = routed.listener;
+    listener.address = outbound.address().empty() ? kAddressDefault : outbound.address();
+    listener.port = outbound.port();
+    listener.transparent = context_.transparent();
+    listener.tags = mesh::to_tags(outbound.tags());
+    std::string service(mesh::tag(listener.tags, mesh::kServiceTag));
+    context_.resources.services.insert(service);
+    const model::ResourcePtr* route = routes_.select(service);
+    if (route == nullptr) {
+      default_split_.insert(service);
+      return routed;
+    }
+    listener.traffic_route = *route;
+    listener.timeout = resource_or_null(timeouts_.select(service));
+    listener.tags_header = tags_header_;
+    const auto& conf = (*route)->as<TrafficRoute>().conf();
+    for (int i = 0; i < conf.http_size(); ++i) {
+      add_route(i, conf.http(i).split(), conf.http(i).destination(), routed);
+    }
+    size_t before_default = routed.clusters.size();
+    add_route(std::nullopt, conf.split(), conf.destination(), routed);
+    for (size_t i = before_default; i < routed.clusters.size(); ++i) {
+      default_split_.emplace(mesh::tag(routed.clusters[i].second, mesh::kServiceTag));
+    }
+    listener.protocol = protocol_of(routed.clusters);
+    return routed;
+  }
+
+  void add_route(std::optional<int> http_entry, const google::protobuf::RepeatedPtrField<TrafficRoute::Split>& split,
+                 const Destination& destination, RoutedOutbound& routed) {
+    OutboundRoute route{.http_entry = http_entry, .clusters = {}};
+    auto add = [&](const Destination& to, uint32_t weight) {
+      mesh::Tags tags = resolve(to, routed.listener.tags);
+      std::string name = policy::envoy::destination_cluster_name(tags);
+      route.clusters.push_back({name, weight});
+      routed.clusters.emplace_back(std::move(name), std::move(tags));
+    };
+    for (const auto& part : split) {
+      if (part.weight().value() > 0) {  // Envoy knows no weight of 0
+        add(part.destination(), part.weight().value());
+      }
+    }
+    if (split.empty() && !destination.empty()) {
+      add(destination, 1);
+    }
+    if (!route.clusters.empty()) {
+      routed.listener.routes.push_back(std::move(route));
+    }
+  }
+
+  // `*` stands for the outbound's own value, and so does a tag that the destination does not mention.
+  static mesh::Tags resolve(const Destination& destination, const mesh::Tags& outbound) {
+    mesh::Tags tags;
+    for (const auto& [key, value] : destination) {
+      if (value != "*") {
+        tags.emplace(key, value);
+      }
+    }
+    tags.insert(outbound.begin(), outbound.end());
+    return tags;
+  }
+
+  // Folded over the instances of the services of all clusters, whatever else their tags choose by.
+  Protocol protocol_of(const std::vector<std::pair<std::string, mesh::Tags>>& clusters) {
+    std::optional<Protocol> folded;
+    for (const auto& [name, tags] : clusters) {
+      const mesh::ServicePtr service = service_of(tags);
+      if (service != nullptr && !service->endpoints.empty()) {
+        folded = folded ? mesh::common_protocol(*folded, service->protocol) : service->protocol;
+      }
+    }
+    return folded.value_or(Protocol::Unknown);
+  }
+
+  // Null when nobody offers it, or when it is another mesh's: those are reached by their gateways.
+  mesh::ServicePtr service_of(const mesh::Tags& tags) {
+    auto service = mesh::tag(tags, mesh::kServiceTag);
+    if (auto peer = mesh::tag(tags, mesh::kMeshTag); !peer.empty() && peer != context_.view.name) {
+      context_.resources.other_meshes.emplace(peer);
+      return nullptr;
+    }
+    auto found = context_.view.services.find(service);
+    context_.resources.services.emplace(service);
+    return found == context_.view.services.end() ? nullptr : found->second;
+  }
+
+  // CircuitBreaker and Retry are chosen for the services that a default route leads to, and for no other ones.
+  model::ResourcePtr for_default_split(const policy::OutboundPolicies& policies, const std::string& service) const {
+    return default_split_.contains(service) ? resource_or_null(policies.select(service)) : nullptr;
+  }
+
+  // mTLS needs a certificate at both ends: both meshes have it on, and a PERMISSIVE one has given one to every instance.
+  std::optional<policy::envoy::MeshClientTls> tls_of(const mesh::Tags& tags, const mesh::Service* service) {
+    const std::string& own = context_.view.name;
+    std::string peer(mesh::tag(tags, mesh::kMeshTag));
+    bool is_own = peer.empty() || peer == own;
+    if (!context_.view.mtls_enabled()) {
+      return std::nullopt;
+    }
+    if (is_own) {
+      peer = own;
+      if (context_.view.permissive() && (service == nullptr || !service->tls_ready)) {
+        return std::nullopt;
+      }
+    } else if (auto other = context_.view.other_meshes.find(peer);
+               other == context_.view.other_meshes.end() || other->second.second == nullptr) {
+      return std::nullopt;
+    }
+    bool by_egress = service != nullptr && service->external;
+    std::string_view identity = by_egress ? kEgressService : mesh::tag(tags, mesh::kServiceTag);
+    return policy::envoy::MeshClientTls{.mesh = own,
+                                        .peer_mesh = peer,
+                                        .peer_identity = policy::envoy::spiffe_id(peer, identity),
+                                        .sni = policy::envoy::sni_of(tags, peer)};
+  }
+
+  void put_clusters(const RoutedOutbound& outbound) {
+    for (const auto& [name, tags] : outbound.clusters) {
+      mesh::ServicePtr service = service_of(tags);
+      DestinationCluster cluster{
+          .name = name,
+          .tags = tags,
+          .protocol = service == nullptr ? Protocol::Unknown : service->protocol,
+          .tls = tls_of(tags, service.get()),
+          .timeout = outbound.listener.timeout,
+          .circuit_breaker = for_default_split(circuit_breakers_, std::string(mesh::tag(tags, mesh::kServiceTag))),
+          .traffic_route = outbound.listener.traffic_route};
+      if (cluster.tls) {
+        context_.resources.need_mesh_secrets(cluster.tls->mesh, cluster.tls->peer_mesh);
+      }
+      policy::ProxyResources::put(context_.resources.clusters,
+                                  policy::envoy::draft_destination_cluster(std::move(cluster)));
+      policy::ProxyResources::put(context_.resources.endpoints,
+                                  policy::envoy::draft_endpoints(name, tags, service, locality_));
+    }
+  }
+
+  ProxyContext& context_;
+  policy::OutboundPolicies routes_;
+  policy::OutboundPolicies timeouts_;
+  policy::OutboundPolicies circuit_breakers_;
+  policy::OutboundPolicies retries_;
+  std::string tags_header_;
+  policy::envoy::LocalityRules locality_;
+  std::vector<RoutedOutbound> outbounds_;
+  std::set<std::string> default_split_;  // services
+};
+
+}  // namespace
+
+absl::Status generate_outbounds(ProxyContext& context) {
+  OutboundGenerator(context).run();
+  return absl::OkStatus();
+}
+
+}  // namespace kuma::xds

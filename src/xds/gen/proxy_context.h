@@ -1,0 +1,51 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "mesh/mesh_view.h"
+#include "mesh/v1alpha1/dataplane.pb.h"
+#include "policy/proxy_resources.h"
+#include "xds/gen/generator.h"
+
+namespace kuma::xds {
+
+// What the generators of one proxy see, and where they put what they make. Lives during one generation.
+struct ProxyContext {
+  const mesh::MeshView& view;
+  const mesh::DataplaneView& dataplane;
+  const mesh::v1alpha1::Dataplane& spec;  // of `dataplane`
+  const ProxyInput& proxy;
+  policy::ProxyResources& resources;
+
+  // Connections are redirected to the proxy by the kernel, so its listeners need not bind their addresses.
+  bool transparent() const {
+    const auto& settings = spec.networking().transparent_proxying();
+    return settings.redirect_port_inbound() != 0 && settings.redirect_port_outbound() != 0;
+  }
+};
+
+// The parts of a standard proxy's configuration, in the order in which they run (spec/xds-config.md §1). An error means that
+// the proxy can't be configured.
+absl::Status generate_admin(ProxyContext& context);        // §4
+absl::Status generate_prometheus(ProxyContext& context);   // §5
+absl::Status generate_transparent(ProxyContext& context);  // §6
+absl::Status generate_inbounds(ProxyContext& context);     // §7
+absl::Status generate_outbounds(ProxyContext& context);    // §8
+absl::Status generate_probes(ProxyContext& context);       // §14
+
+// A listener that clients connect to from outside of the proxy.
+void set_inbound_listener(::envoy::config::listener::v3::Listener& listener, std::string_view name, std::string_view address,
+                          uint32_t port);
+
+// A draft whose subject says nothing, for what is the proxy's own.
+template <typename DraftType>
+DraftType own_draft(std::string_view name, policy::Origin origin, policy::PieceKey key, typename DraftType::Make make) {
+  DraftType draft;
+  draft.name = std::string(name);
+  draft.origin = origin;
+  draft.subject = std::make_shared<policy::Subject>();
+  draft.key = std::move(key);
+  draft.make = std::move(make);
+  return draft;
+}
+
+}  // namespace kuma::xds
