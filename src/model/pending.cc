@@ -2,11 +2,6 @@
 #include "model/access_log_format.h"
 #include "model/validators.h"
 namespace kuma::model {
-absl::Status check_access_log_format(std::string_view) { return absl::OkStatus(); }
-void validate_dataplane(const Resource&, Violations&) {}
-void validate_zone_ingress(const Resource&, Violations&) {}
-void validate_zone_egress(const Resource&, Violations&) {}
-void validate_external_service(const Resource&, Violations&) {}
 void validate_mesh_gateway(const Resource&, Violations&) {}
 void validate_mesh_gateway_route(const Resource&, Violations&) {}
 void validate_virtual_outbound(const Resource&, Violations&) {}
