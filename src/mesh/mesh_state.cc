@@ -11,12 +11,6 @@
 namespace kuma::mesh {
 namespace {
 
-bool same_mtls(const model::ResourcePtr& a, const model::ResourcePtr& b) {
-  using google::protobuf::util::MessageDifferencer;
-  return a != nullptr && b != nullptr &&
-         MessageDifferencer::Equals(a->as<v1alpha1::Mesh>().mtls(), b->as<v1alpha1::Mesh>().mtls());
-}
-
 bool same_trust(const TrustPtr& a, const TrustPtr& b) { return a == b || (a != nullptr && b != nullptr && *a == *b); }
 
 bool same_endpoints(const std::vector<EndpointPtr>& a, const std::vector<EndpointPtr>& b) {
