@@ -3,23 +3,21 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "api/words.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "api/words.h"
 
 namespace kuma::api {
 namespace {
 
 constexpr std::string_view kBearer = "Bearer ";
 
-User administrator() {
-  return {std::string(kAdminName), {std::string(kAdminName), std::string(kAuthenticatedGroup)}};
-}
+User administrator() { return {std::string(kAdminName), {std::string(kAdminName), std::string(kAuthenticatedGroup)}}; }
 
 User anonymous() { return {"mesh-system:anonymous", {"mesh-system:unauthenticated"}}; }
 
 bool came_through_something(const net::Headers& headers) {
-  static constexpr std::string_view kSigns[] = {"origin",           "forwarded",       "via",      "x-forwarded-for",
+  static constexpr std::string_view kSigns[] = {"origin",           "forwarded",         "via",      "x-forwarded-for",
                                                 "x-forwarded-host", "x-forwarded-proto", "x-real-ip"};
   return std::any_of(std::begin(kSigns), std::end(kSigns), [&](std::string_view name) { return headers.has(name); });
 }

@@ -13,9 +13,9 @@ inline constexpr std::string_view kAuthenticatedGroup = "mesh-system:authenticat
 // Who sends a request (spec/rest-api.md §7.1): the local administrator, the bearer of a token, the holder of a client
 // certificate, or nobody in particular. Unauthenticated for a token that is not valid.
 //
-// A web page that an operator opens can send requests to localhost. So nobody is the local administrator by address alone:
-// not with an Origin (another page's script), not through a proxy (its clients are not local), and not under a host name
-// that is not this machine's own (DNS that was made to point here).
+// A web page that an operator opens can send requests to localhost. So nobody is the local administrator by address
+// alone: not with an Origin (another page's script), not through a proxy (its clients are not local), and not under a
+// host name that is not this machine's own (DNS that was made to point here).
 absl::StatusOr<User> authenticate(const net::HttpRequest& request, const ApiDeps& deps);
 
 // Whether the user or one of its groups is listed.

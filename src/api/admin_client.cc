@@ -50,8 +50,8 @@ FetchAdminPage make_admin_client(net::Loops& loops, AdminClientOptions options) 
     const AdminAddress address = admin_address(*page.proxy, options.default_port);
     const bool plain = address.address == "127.0.0.1";
     net::HttpCall call;
-    call.url = fmt::format("{}://{}/{}", plain ? "http" : "https",
-                           join_host_port(address.address, address.port), page.path);
+    call.url =
+        fmt::format("{}://{}/{}", plain ? "http" : "https", join_host_port(address.address, address.port), page.path);
     call.connect_timeout = std::chrono::seconds(3);
     call.timeout = std::chrono::seconds(5);
     if (!plain) {

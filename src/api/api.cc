@@ -41,8 +41,7 @@ bool has_body(std::string_view method) { return method == "PUT" || method == "PO
 net::HttpResponse not_found() { return text_response(404, "404: Page Not Found"); }
 
 net::HttpResponse method_not_allowed(const Router::Match& match, std::string_view method) {
-  net::HttpResponse response =
-      method == "HEAD" ? empty_response(405) : text_response(405, "405: Method Not Allowed");
+  net::HttpResponse response = method == "HEAD" ? empty_response(405) : text_response(405, "405: Method Not Allowed");
   response.headers.add("Allow", Router::allowed_methods(*match.routes, ", "));
   return response;
 }
@@ -141,7 +140,8 @@ class Api {
   }
 
   // Fills in the route and its parameters, or says why there is none.
-  std::optional<net::HttpResponse> route(const net::HttpRequest& http, const Router::Match& match, Request& request) const {
+  std::optional<net::HttpResponse> route(const net::HttpRequest& http, const Router::Match& match,
+                                         Request& request) const {
     if (match.routes == nullptr) {
       return not_found();
     }

@@ -25,16 +25,16 @@ struct User {
   std::vector<std::string> groups;
 };
 
-// Writes with all that belongs to them: defaults, checks that need other resources, ownership. May wait for a disk or for
-// keys, so the API calls it on its worker. Any thread.
+// Writes with all that belongs to them: defaults, checks that need other resources, ownership. May wait for a disk or
+// for keys, so the API calls it on its worker. Any thread.
 struct ResourceWriter {
   std::function<absl::Status(model::Resource)> create;
   std::function<absl::Status(model::Resource)> update;  // meta.version is the one that was read
   std::function<absl::Status(const model::ResourceType&, const model::ResourceKey&)> remove;
 };
 
-// Issues tokens; waits for signing keys, so the API calls it on its worker. A function is empty where the settings disable
-// that issuer. NotFound `there is no signing key with KID …` is passed on to clients. Any thread.
+// Issues tokens; waits for signing keys, so the API calls it on its worker. A function is empty where the settings
+// disable that issuer. NotFound `there is no signing key with KID …` is passed on to clients. Any thread.
 struct TokenIssuers {
   struct Dataplane {
     std::string name, mesh, type;
@@ -53,8 +53,8 @@ struct AdminPage {
   model::ResourcePtr proxy;  // Dataplane, ZoneIngress or ZoneEgress
   std::string path;          // "config_dump", "stats", "clusters"
 };
-// Fetches it and calls `done` once, on any thread. FailedPrecondition carries a message for the client; any other error is
-// only logged.
+// Fetches it and calls `done` once, on any thread. FailedPrecondition carries a message for the client; any other error
+// is only logged.
 using FetchAdminPage = std::function<void(AdminPage page, std::function<void(absl::StatusOr<std::string>)> done)>;
 
 // All that the REST API stands on. What is referred to outlives the handler that make_api() returns.
@@ -63,7 +63,7 @@ struct ApiDeps {
   const model::Registry& registry;
   const store::Store& store;  // reads
   const Clock& clock;
-  Executor& worker;           // for what waits: writes, tokens
+  Executor& worker;  // for what waits: writes, tokens
   ResourceWriter writer;
   // The user of a bearer token, without the group of the authenticated; any error is a 401. Null: no token is valid.
   std::function<absl::StatusOr<User>(std::string_view token)> authenticate = nullptr;

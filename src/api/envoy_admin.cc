@@ -19,7 +19,7 @@ struct ProxyKind {
 struct Page {
   std::string_view name;        // in our path
   std::string_view admin_path;  // Envoy's
-  const config::AccessList config::Access::* access;
+  const config::AccessList config::Access::*access;
   bool is_json;
 };
 
@@ -89,10 +89,9 @@ void add_envoy_admin_routes(Router& router, const ApiDeps& deps) {
     for (const Page& page : pages) {
       router.add({.method = "GET",
                   .path = fmt::format("{}/{}", kind.path, page.name),
-                  .async_handler =
-                      [&deps, kind, page](const Request& request, Respond respond) {
-                        get_page(deps, kind, page, request, std::move(respond));
-                      },
+                  .async_handler = [&deps, kind, page](
+                                       const Request& request,
+                                       Respond respond) { get_page(deps, kind, page, request, std::move(respond)); },
                   .answers_json = page.is_json});
     }
   }

@@ -91,21 +91,18 @@ json::object compute(const ApiDeps& deps) {
   }
   return {
       {"createdAt", format_rfc3339(deps.clock.wall_now())},
-      {"dataplanes",
-       json::object{{"gatewayBuiltin", sums.builtin.to_json()},
-                    {"gatewayDelegated", sums.delegated.to_json()},
-                    {"standard", sums.standard.to_json()}}},
+      {"dataplanes", json::object{{"gatewayBuiltin", sums.builtin.to_json()},
+                                  {"gatewayDelegated", sums.delegated.to_json()},
+                                  {"standard", sums.standard.to_json()}}},
       {"meshes", json::object{{"total", sums.meshes}}},
       {"policies", json::object{{"total", sums.policies}}},
-      {"services",
-       json::object{{"external", json::object{{"total", sums.services_external}}},
-                    {"gatewayBuiltin", sums.services_builtin.to_json()},
-                    {"gatewayDelegated", sums.services_delegated.to_json()},
-                    {"internal", sums.services_internal.to_json()}}},
-      {"zones",
-       json::object{{"controlPlanes", count_online<system::v1alpha1::ZoneInsight>(deps, "ZoneInsight")},
-                    {"zoneEgresses", count_online<pb::ZoneEgressInsight>(deps, "ZoneEgressInsight")},
-                    {"zoneIngresses", count_online<pb::ZoneIngressInsight>(deps, "ZoneIngressInsight")}}},
+      {"services", json::object{{"external", json::object{{"total", sums.services_external}}},
+                                {"gatewayBuiltin", sums.services_builtin.to_json()},
+                                {"gatewayDelegated", sums.services_delegated.to_json()},
+                                {"internal", sums.services_internal.to_json()}}},
+      {"zones", json::object{{"controlPlanes", count_online<system::v1alpha1::ZoneInsight>(deps, "ZoneInsight")},
+                             {"zoneEgresses", count_online<pb::ZoneEgressInsight>(deps, "ZoneEgressInsight")},
+                             {"zoneIngresses", count_online<pb::ZoneIngressInsight>(deps, "ZoneIngressInsight")}}},
   };
 }
 
@@ -114,7 +111,8 @@ json::object compute(const ApiDeps& deps) {
 net::HttpResponse GlobalInsight::get() {
   const std::lock_guard lock(mutex_);
   const MonotonicTime now = deps_.clock.monotonic_now();
-  const auto lifetime = deps_.config.store.cache.enabled ? deps_.config.store.cache.expiration_time : std::chrono::nanoseconds(0);
+  const auto lifetime =
+      deps_.config.store.cache.enabled ? deps_.config.store.cache.expiration_time : std::chrono::nanoseconds(0);
   if (!last_ || now - computed_at_ >= lifetime) {
     last_ = json_response(200, compute(deps_));
     computed_at_ = now;

@@ -45,7 +45,8 @@ std::string index_page(const config::Config& config) {
                                  {"storeType", config.store.type},
                                  {"apiReadOnly", api.read_only}};
   return fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{0}</title>\n<base href=\"{1}/\">\n"
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{0}</title>\n<base "
+      "href=\"{1}/\">\n"
       "</head>\n<body>\n<h1>{0}</h1>\n<p>The control plane is running. Its REST API tells everything: see "
       "<a href=\"/meshes\">/meshes</a>, <a href=\"/dataplanes/_overview\">/dataplanes/_overview</a> and "
       "<a href=\"/global-insight\">/global-insight</a>.</p>\n"
@@ -66,7 +67,8 @@ std::string disabled_page(bool zone) {
 
 Gui::Gui(const config::Config& config)
     : base_path_(path_of_url(config.api_server.gui.base_path)),
-      page_(config.api_server.gui.enabled && !config.is_zone() ? index_page(config) : disabled_page(config.is_zone())) {}
+      page_(config.api_server.gui.enabled && !config.is_zone() ? index_page(config) : disabled_page(config.is_zone())) {
+}
 
 std::optional<net::HttpResponse> Gui::answer(const net::HttpRequest& request, std::string_view path) const {
   if (base_path_.empty() || !path.starts_with(base_path_)) {
@@ -82,8 +84,8 @@ std::optional<net::HttpResponse> Gui::answer(const net::HttpRequest& request, st
     return response;
   }
   if (rest.empty()) {
-    net::HttpResponse response =
-        text_response(307, fmt::format("<a href=\"{0}/\">Temporary Redirect</a>.\n\n", base_path_), "text/html; charset=utf-8");
+    net::HttpResponse response = text_response(
+        307, fmt::format("<a href=\"{0}/\">Temporary Redirect</a>.\n\n", base_path_), "text/html; charset=utf-8");
     response.headers.add("Location", base_path_ + "/");
     return response;
   }

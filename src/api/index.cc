@@ -45,20 +45,23 @@ net::HttpResponse get_policies(const ApiDeps& deps, const Request&) {
 }
 
 net::HttpResponse get_who_am_i(const Request& request) {
-  return json_response(200, json::object{{"name", request.user.name},
-                                         {"groups", json::array(request.user.groups.begin(), request.user.groups.end())}});
+  return json_response(200,
+                       json::object{{"name", request.user.name},
+                                    {"groups", json::array(request.user.groups.begin(), request.user.groups.end())}});
 }
 
 }  // namespace
 
 void add_index_routes(Router& router, const ApiDeps& deps) {
-  router.add({.method = "GET", .path = "/", .handler = [&deps](const Request& request) { return get_index(deps, request); }});
-  router.add({.method = "GET", .path = "/config",
-              .handler = [body = config::to_sanitized_json(deps.config)](const Request&) {
-                return text_response(200, body, kJsonType);
+  router.add(
+      {.method = "GET", .path = "/", .handler = [&deps](const Request& request) { return get_index(deps, request); }});
+  router.add(
+      {.method = "GET", .path = "/config", .handler = [body = config::to_sanitized_json(deps.config)](const Request&) {
+         return text_response(200, body, kJsonType);
+       }});
+  router.add({.method = "GET", .path = "/policies", .handler = [&deps](const Request& request) {
+                return get_policies(deps, request);
               }});
-  router.add({.method = "GET", .path = "/policies",
-              .handler = [&deps](const Request& request) { return get_policies(deps, request); }});
   router.add({.method = "GET", .path = "/who-am-i", .handler = get_who_am_i});
 }
 

@@ -5,12 +5,12 @@
 #include "api/titles.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "insight/status.h"
 #include "mesh/v1alpha1/service_insight.pb.h"
 #include "model/proto_json.h"
 #include "model/rest.h"
 #include "system/v1alpha1/zone.pb.h"
 #include "system/v1alpha1/zone_insight.pb.h"
-#include "insight/status.h"
 
 namespace kuma::api {
 namespace {
@@ -22,7 +22,8 @@ using Service = pb::ServiceInsight::Service;
 
 model::ResourceKey insight_key(const std::string& mesh) { return {mesh, fmt::format("all-services-{}", mesh)}; }
 
-json::object service_item(const ApiDeps& deps, const model::Resource& insight, const std::string& service, Service entry) {
+json::object service_item(const ApiDeps& deps, const model::Resource& insight, const std::string& service,
+                          Service entry) {
   entry.mutable_dataplanes()->set_total(entry.dataplanes().online() + entry.dataplanes().offline());
   if (entry.servicetype() == Service::internal) {
     const config::DnsServer& dns = deps.config.dns_server;
@@ -47,7 +48,8 @@ net::HttpResponse get_service_insight(const ApiDeps& deps, const model::Resource
   const auto& services = (*insight)->as<pb::ServiceInsight>().services();
   const std::string& service = request.param("name");
   const auto entry = services.find(service);
-  return json_response(200, service_item(deps, **insight, service, entry == services.end() ? Service() : entry->second));
+  return json_response(200,
+                       service_item(deps, **insight, service, entry == services.end() ? Service() : entry->second));
 }
 
 struct ServiceRef {
@@ -136,12 +138,15 @@ void add_insight_routes(Router& router, const ApiDeps& deps) {
                   return get_service_insight(deps, *type, request);
                 }});
   }
-  router.add({.method = "GET", .path = "/global-insight",
+  router.add({.method = "GET",
+              .path = "/global-insight",
               .handler = [insight = std::make_shared<GlobalInsight>(deps)](const Request&) { return insight->get(); }});
-  router.add({.method = "GET", .path = "/global-insights",
-              .handler = [&deps](const Request& request) { return get_global_insights(deps, request); }});
-  router.add({.method = "GET", .path = "/status/zones",
-              .handler = [&deps](const Request& request) { return get_zone_status(deps, request); }});
+  router.add({.method = "GET", .path = "/global-insights", .handler = [&deps](const Request& request) {
+                return get_global_insights(deps, request);
+              }});
+  router.add({.method = "GET", .path = "/status/zones", .handler = [&deps](const Request& request) {
+                return get_zone_status(deps, request);
+              }});
 }
 
 }  // namespace kuma::api

@@ -77,10 +77,11 @@ void add_inspect_routes(Router& router, const ApiDeps& deps) {
     if (!type.is_policy) {
       continue;
     }
-    router.add({.method = "GET",
-                .path = item_path(type) + "/_resources/dataplanes",
-                .handler = [&deps, &type](const Request& request) { return get_policy_dataplanes(deps, type, request); },
-                .run_on = RunOn::Worker});
+    router.add(
+        {.method = "GET",
+         .path = item_path(type) + "/_resources/dataplanes",
+         .handler = [&deps, &type](const Request& request) { return get_policy_dataplanes(deps, type, request); },
+         .run_on = RunOn::Worker});
   }
 }
 

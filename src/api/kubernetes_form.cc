@@ -14,7 +14,8 @@ constexpr std::array<std::string_view, 6> kNamespacedKinds = {
     "Dataplane", "DataplaneInsight", "ZoneIngress", "ZoneIngressInsight", "ZoneEgress", "ZoneEgressInsight"};
 
 bool is_namespaced(const model::ResourceType& type) {
-  return type.is_target_ref || std::find(kNamespacedKinds.begin(), kNamespacedKinds.end(), type.name) != kNamespacedKinds.end();
+  return type.is_target_ref ||
+         std::find(kNamespacedKinds.begin(), kNamespacedKinds.end(), type.name) != kNamespacedKinds.end();
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ bool dataplane_matches(const TagQuery& query, const pb::Dataplane& dataplane) {
     return matches(query, dataplane.networking().gateway().tags());
   }
   const auto& inbounds = dataplane.networking().inbound();
-  return std::any_of(inbounds.begin(), inbounds.end(), [&](const auto& inbound) { return matches(query, inbound.tags()); });
+  return std::any_of(inbounds.begin(), inbounds.end(),
+                     [&](const auto& inbound) { return matches(query, inbound.tags()); });
 }
 
 // ---- gateway
@@ -81,16 +82,17 @@ std::optional<GatewayFilter> read_gateway(std::string_view text) {
     return GatewayFilter::None;
   }
   static const std::map<std::string, GatewayFilter, std::less<>> kWords = {{"true", GatewayFilter::Yes},
-                                                                          {"false", GatewayFilter::No},
-                                                                          {"builtin", GatewayFilter::Builtin},
-                                                                          {"delegated", GatewayFilter::Delegated}};
+                                                                           {"false", GatewayFilter::No},
+                                                                           {"builtin", GatewayFilter::Builtin},
+                                                                           {"delegated", GatewayFilter::Delegated}};
   const auto known = kWords.find(word);
   return known == kWords.end() ? std::nullopt : std::optional(known->second);
 }
 
 bool gateway_matches(GatewayFilter filter, const pb::Dataplane& dataplane) {
   const bool is_gateway = dataplane.networking().has_gateway();
-  const bool is_builtin = is_gateway && dataplane.networking().gateway().type() == pb::Dataplane::Networking::Gateway::BUILTIN;
+  const bool is_builtin =
+      is_gateway && dataplane.networking().gateway().type() == pb::Dataplane::Networking::Gateway::BUILTIN;
   switch (filter) {
     case GatewayFilter::None:
       return true;
@@ -169,8 +171,9 @@ std::variant<ResourceFilter, ApiError> read_filter(const Request& request, const
   const std::string_view gateway_text = request.query.get("gateway");
   const auto gateway = read_gateway(gateway_text);
   if (!gateway) {
-    return bad_parameter(title, "Resource is not valid", request.route->path + ".gateway",
-                         fmt::format("shoud use `true`, `false`, 'builtin' or 'delegated' instead of {}", gateway_text));
+    return bad_parameter(
+        title, "Resource is not valid", request.route->path + ".gateway",
+        fmt::format("shoud use `true`, `false`, 'builtin' or 'delegated' instead of {}", gateway_text));
   }
   TagQuery tags = read_tags(request.query);
   if (tags.empty() && *gateway == GatewayFilter::None) {

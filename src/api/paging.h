@@ -29,7 +29,8 @@ json::object list_body(const Request& request, const Paging& paging, size_t tota
 // The URL of the next page; nothing on the last.
 std::optional<std::string> next_link(const Request& request, const Paging& paging, size_t total);
 
-// What `tag` and `gateway` of a query keep of a type's resources; an empty function keeps all. Bad values are for clients.
+// What `tag` and `gateway` of a query keep of a type's resources; an empty function keeps all. Bad values are for
+// clients.
 using ResourceFilter = std::function<bool(const model::Resource&)>;
 std::variant<ResourceFilter, ApiError> read_filter(const Request& request, const model::ResourceType& type,
                                                    std::string_view title);

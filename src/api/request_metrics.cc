@@ -7,7 +7,7 @@ namespace {
 
 // The verb as a label; those that nobody uses share one.
 std::string_view known_method(std::string_view method) {
-  static constexpr std::array<std::string_view, 7> kMethods = {"GET",    "PUT",   "POST",   "DELETE",
+  static constexpr std::array<std::string_view, 7> kMethods = {"GET",     "PUT",  "POST", "DELETE",
                                                                "OPTIONS", "HEAD", "PATCH"};
   for (const std::string_view known : kMethods) {
     if (known == method) {
@@ -22,8 +22,8 @@ std::string_view known_method(std::string_view method) {
 RequestMetrics::RequestMetrics(observe::Metrics* metrics, std::string prefix, const Clock& clock)
     : metrics_(metrics), prefix_(std::move(prefix)), clock_(clock) {
   if (metrics_ != nullptr) {
-    inflight_ = metrics_->gauge(prefix_ + "_http_requests_inflight", "The number of inflight requests being handled at the same time.",
-                                {{"service", ""}});
+    inflight_ = metrics_->gauge(prefix_ + "_http_requests_inflight",
+                                "The number of inflight requests being handled at the same time.", {{"service", ""}});
   }
 }
 
@@ -35,10 +35,10 @@ RequestMetrics::Series RequestMetrics::series_of(const Route* route, std::string
                                     {"handler", route == nullptr ? "" : route->path},
                                     {"method", std::string(method)},
                                     {"service", ""}};
-    at->second.duration = metrics_->histogram(prefix_ + "_http_request_duration_seconds",
-                                              "The latency of the HTTP requests.", labels);
-    at->second.size = metrics_->histogram(prefix_ + "_http_response_size_bytes", "The size of the HTTP responses.", labels,
-                                          {100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9});
+    at->second.duration =
+        metrics_->histogram(prefix_ + "_http_request_duration_seconds", "The latency of the HTTP requests.", labels);
+    at->second.size = metrics_->histogram(prefix_ + "_http_response_size_bytes", "The size of the HTTP responses.",
+                                          labels, {100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9});
   }
   return at->second;
 }
@@ -49,7 +49,10 @@ RequestMetrics::Running::Running(RequestMetrics& metrics, std::string_view metho
 }
 
 RequestMetrics::Running::Running(Running&& other) noexcept
-    : metrics_(std::exchange(other.metrics_, nullptr)), method_(other.method_), route_(other.route_), start_(other.start_) {}
+    : metrics_(std::exchange(other.metrics_, nullptr)),
+      method_(other.method_),
+      route_(other.route_),
+      start_(other.start_) {}
 
 RequestMetrics::Running::~Running() {
   if (metrics_ != nullptr) {

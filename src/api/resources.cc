@@ -31,8 +31,8 @@ net::HttpResponse get_item(const ApiDeps& deps, const ResourceType& type, const 
     return json_response(200, model::to_rest(**resource));
   }
   if (format == "k8s" || format == "kubernetes") {
-    return json_response(200, to_kubernetes(**resource, request.query.get("namespace"),
-                                            deps.config.store.kubernetes.system_namespace));
+    return json_response(
+        200, to_kubernetes(**resource, request.query.get("namespace"), deps.config.store.kubernetes.system_namespace));
   }
   Violations violations;
   violations.add(std::string(), R"("format" must be one of ["k8s", "kubernetes", "universal"])");
@@ -144,7 +144,8 @@ net::HttpResponse put_item(const ApiDeps& deps, const ResourceType& type, const 
   if (absl::Status status = check_resource_access(deps, type, request.user); !status.ok()) {
     return error_response(status, titles::kProcess);
   }
-  return stored.ok() ? update(deps, **stored, std::move(document->resource)) : create(deps, std::move(document->resource));
+  return stored.ok() ? update(deps, **stored, std::move(document->resource))
+                     : create(deps, std::move(document->resource));
 }
 
 net::HttpResponse delete_item(const ApiDeps& deps, const ResourceType& type, const Request& request) {
@@ -214,7 +215,8 @@ bool is_read_only(const ResourceType& type, const config::Config& config) {
 }
 
 std::string list_path(const ResourceType& type) {
-  return type.scope == model::Scope::Mesh ? fmt::format("/meshes/{{mesh}}/{}", type.path) : fmt::format("/{}", type.path);
+  return type.scope == model::Scope::Mesh ? fmt::format("/meshes/{{mesh}}/{}", type.path)
+                                          : fmt::format("/{}", type.path);
 }
 
 std::string all_meshes_path(const ResourceType& type) { return fmt::format("/{}", type.path); }

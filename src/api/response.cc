@@ -10,8 +10,8 @@ constexpr std::string_view kNotValid = "Resource is not valid";
 
 // The manager reports a missing mesh as a violation; clients see it with a detail of its own.
 bool is_missing_mesh(const std::vector<Violation>& violations) {
-  return violations.size() == 1 && violations[0].field == "mesh" && violations[0].message.starts_with("mesh of name ") &&
-         violations[0].message.ends_with(" is not found");
+  return violations.size() == 1 && violations[0].field == "mesh" &&
+         violations[0].message.starts_with("mesh of name ") && violations[0].message.ends_with(" is not found");
 }
 
 json::array parameters(const Violations& violations, std::string_view text_member) {
@@ -72,7 +72,8 @@ ApiError api_error(const absl::Status& status, std::string_view operation) {
   const std::string message(status.message());
   if (Violations violations = violations_of(status); !violations.empty()) {
     const bool missing_mesh = is_missing_mesh(violations.list());
-    return {400, std::string(operation), missing_mesh ? "Mesh is not found" : std::string(kNotValid), std::move(violations)};
+    return {400, std::string(operation), missing_mesh ? "Mesh is not found" : std::string(kNotValid),
+            std::move(violations)};
   }
   switch (status.code()) {
     case absl::StatusCode::kNotFound:

@@ -21,12 +21,12 @@ enum class RunOn { Loop, Worker };
 // One verb on one path. Exactly one of the handlers is set.
 struct Route {
   std::string method;
-  std::string path;                 // "/meshes/{mesh}/dataplanes/{name}"
+  std::string path;  // "/meshes/{mesh}/dataplanes/{name}"
   Handler handler = nullptr;
   AsyncHandler async_handler = nullptr;
   RunOn run_on = RunOn::Loop;
-  bool answers_json = true;         // then Accept has to allow it
-  bool at_root = false;             // not below the base path
+  bool answers_json = true;           // then Accept has to allow it
+  bool at_root = false;               // not below the base path
   std::vector<std::string> params{};  // names in `path`; filled by the router
 };
 
@@ -47,7 +47,6 @@ class Router {
   // The verbs of a path in the order in which they were added: `PUT, DELETE, GET`.
   static std::string allowed_methods(const std::vector<std::unique_ptr<Route>>& routes, std::string_view separator);
   static const Route* find_method(const std::vector<std::unique_ptr<Route>>& routes, std::string_view method);
-
 
  private:
   struct Node {

@@ -22,7 +22,7 @@ void add_inspect_routes(Router& router, const ApiDeps& deps);
 // Whether the API refuses to write a type here (spec/rest-api.md §10).
 bool is_read_only(const model::ResourceType& type, const config::Config& config);
 // The paths of a type's items and lists, with `{mesh}` and `{name}`.
-std::string list_path(const model::ResourceType& type);      // /meshes/{mesh}/dataplanes, /zones
+std::string list_path(const model::ResourceType& type);        // /meshes/{mesh}/dataplanes, /zones
 std::string all_meshes_path(const model::ResourceType& type);  // /dataplanes
 std::string item_path(const model::ResourceType& type);
 // The key that the parameters of a route name.

@@ -43,7 +43,7 @@ struct Answer {
 
 struct Call {
   std::string method = "GET";
-  std::string target;
+  std::string target{};
   std::string body{};
   std::vector<std::pair<std::string, std::string>> headers{};  // names in lower case; besides the usual ones
   std::string from = "127.0.0.1";
@@ -59,8 +59,8 @@ inline model::Registry all_types() {
   return model::Registry(std::move(types));
 }
 
-// The API over a memory store, a clock that stands still and no sockets. Change `config` and `deps_hook` before the first
-// call.
+// The API over a memory store, a clock that stands still and no sockets. Change `config` and `deps_hook` before the
+// first call.
 class ApiHarness {
  public:
   ApiHarness() : registry(all_types()), store(store::make_memory_store(registry, clock)) {}
@@ -111,7 +111,8 @@ class ApiHarness {
 
   // A header with an empty name's value takes nothing in; `-name` takes a usual one out.
   static void add_headers(net::HttpRequest& http, const std::vector<std::pair<std::string, std::string>>& headers) {
-    std::vector<std::pair<std::string, std::string>> all = {{"host", "localhost:5681"}, {"content-type", "application/json"}};
+    std::vector<std::pair<std::string, std::string>> all = {{"host", "localhost:5681"},
+                                                            {"content-type", "application/json"}};
     for (const auto& [name, value] : headers) {
       const std::string key = name.starts_with('-') ? name.substr(1) : name;
       std::erase_if(all, [&](const auto& header) { return header.first == key; });
@@ -137,7 +138,8 @@ class ApiHarness {
 
   net::HttpHandler& handler() {
     if (!handler_) {
-      ApiDeps deps{.config = config, .registry = registry, .store = *store, .clock = clock, .worker = worker, .writer = {}};
+      ApiDeps deps{
+          .config = config, .registry = registry, .store = *store, .clock = clock, .worker = worker, .writer = {}};
       deps.writer.create = [this](model::Resource resource) {
         KUMA_RETURN_IF_ERROR(check_mesh(resource));
         return store->create(std::move(resource)).status();
@@ -172,8 +174,9 @@ inline std::string error_body(int status, std::string_view title, std::string_vi
     reasons += (reasons.empty() ? "" : ",\n") + item("reason");
     messages += (messages.empty() ? "" : ",\n") + item("message");
   }
-  std::string out = fmt::format("{{\n \"type\": \"/std-errors\",\n \"status\": {},\n \"title\": {},\n \"detail\": {},\n", status,
-                                to_json(json::value(title)), to_json(json::value(detail)));
+  std::string out =
+      fmt::format("{{\n \"type\": \"/std-errors\",\n \"status\": {},\n \"title\": {},\n \"detail\": {},\n", status,
+                  to_json(json::value(title)), to_json(json::value(detail)));
   if (!parameters.empty()) {
     out += fmt::format(" \"invalid_parameters\": [\n{}\n ],\n", reasons);
   }

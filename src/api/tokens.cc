@@ -77,8 +77,9 @@ std::optional<TokenRequest> read_request(const std::string& text) {
   TokenRequest out;
   const json::value* groups = find(*body, "groups");
   const json::value* scope = find(*body, "scope");
-  bool ok = read_text(*body, "name", out.name) && read_text(*body, "mesh", out.mesh) && read_text(*body, "zone", out.zone) &&
-            read_text(*body, "type", out.type) && read_text(*body, "validFor", out.valid_for) && read_tags(*body, out);
+  bool ok = read_text(*body, "name", out.name) && read_text(*body, "mesh", out.mesh) &&
+            read_text(*body, "zone", out.zone) && read_text(*body, "type", out.type) &&
+            read_text(*body, "validFor", out.valid_for) && read_tags(*body, out);
   ok = ok && (groups == nullptr || read_texts(*groups, out.groups));
   if (scope != nullptr && !scope->is_null()) {
     ok = ok && read_texts(*scope, out.scope.emplace());

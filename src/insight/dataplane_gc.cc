@@ -23,7 +23,11 @@ bool is_gone_since(const pb::DataplaneInsight& insight, WallTime time) {
 struct DataplaneGc::Impl {
   Impl(const model::Registry& registry, const store::Store& store_in, const Clock& clock_in, TimerExecutor& executor,
        observe::Metrics* metrics, DataplaneGcOptions options, Remove remove_in)
-      : store(store_in), clock(clock_in), type(*registry.find("DataplaneInsight")), age(options.age), remove(std::move(remove_in)) {
+      : store(store_in),
+        clock(clock_in),
+        type(*registry.find("DataplaneInsight")),
+        age(options.age),
+        remove(std::move(remove_in)) {
     if (metrics != nullptr) {
       time = metrics->summary("component_dp_gc", "Time in milliseconds to look for dataplanes that are gone.");
     }

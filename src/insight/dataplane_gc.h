@@ -16,8 +16,8 @@ struct DataplaneGcOptions {
   std::chrono::nanoseconds period = std::chrono::minutes(1);
 };
 
-// Removes dataplanes whose proxy has been gone for long (universal only, not in a global control plane). Those that never
-// connected stay.
+// Removes dataplanes whose proxy has been gone for long (universal only, not in a global control plane). Those that
+// never connected stay.
 //
 // Thread: the executor's; stop() is called there, or when the executor has ended.
 class DataplaneGc {

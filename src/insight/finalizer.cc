@@ -22,8 +22,8 @@ std::string subscription_key(const model::ResourceKey& key, const std::string& i
   return fmt::format("{}\n{}\n{}", key.mesh, key.name, id);
 }
 
-// Notes the generations of a resource's open subscriptions in `now`; returns the insight with those ended that are as they
-// were before, or null when all are alive.
+// Notes the generations of a resource's open subscriptions in `now`; returns the insight with those ended that are as
+// they were before, or null when all are alive.
 template <typename Insight>
 std::unique_ptr<google::protobuf::Message> end_idle(const model::Resource& resource, const Generations& before,
                                                     Generations& now, WallTime time) {

@@ -13,13 +13,14 @@
 namespace kuma::insight {
 
 struct FinalizerOptions {
-  // Insights whose subscriptions are looked after: DataplaneInsight, ZoneIngressInsight, ZoneEgressInsight, ZoneInsight.
+  // Insights whose subscriptions are looked after: DataplaneInsight, ZoneIngressInsight, ZoneEgressInsight,
+  // ZoneInsight.
   std::vector<std::string> types;
   std::chrono::nanoseconds idle_timeout = std::chrono::minutes(5);
 };
 
-// Ends subscriptions whose control plane died without saying so: whoever holds a subscription raises its generation, and
-// one that stays the same for a whole period gets a disconnect time.
+// Ends subscriptions whose control plane died without saying so: whoever holds a subscription raises its generation,
+// and one that stays the same for a whole period gets a disconnect time.
 //
 // Thread: the executor's; stop() is called there, or when the executor has ended.
 class Finalizer {

@@ -52,7 +52,8 @@ const std::string* find_service(const TagMap& tags) {
   return tag == tags.end() ? nullptr : &tag->second;
 }
 
-// Calls visit(service) for each service that a dataplane contributes to: its gateway's, and its inbounds' but ignored ones.
+// Calls visit(service) for each service that a dataplane contributes to: its gateway's, and its inbounds' but ignored
+// ones.
 template <typename Visit>
 void for_each_service(const pb::Dataplane& dataplane, Visit visit) {
   static const std::string kNone;
@@ -165,7 +166,8 @@ void MeshCounts::count(const Proxy& proxy, int sign) {
   count_services(proxy, kind, status == ProxyStatus::Online, issued_backend, sign);
 }
 
-void MeshCounts::count_services(const Proxy& proxy, Kind kind, bool online, const std::string& issued_backend, int sign) {
+void MeshCounts::count_services(const Proxy& proxy, Kind kind, bool online, const std::string& issued_backend,
+                                int sign) {
   for_each_service(proxy.dataplane->as<pb::Dataplane>(),
                    [&](const std::string& service) { count_service(service, kind, online, issued_backend, sign); });
 }
@@ -273,7 +275,9 @@ pb::ServiceInsight::Service MeshCounts::describe(const std::string& name, const 
     return out;
   }
   const Kind kind = first_kind(name, service);
-  out.set_servicetype(kind == kStandard ? Out::internal : kind == kBuiltin ? Out::gateway_builtin : Out::gateway_delegated);
+  out.set_servicetype(kind == kStandard  ? Out::internal
+                      : kind == kBuiltin ? Out::gateway_builtin
+                                         : Out::gateway_delegated);
   out.set_status(service.online == 0 ? Out::offline : service.offline == 0 ? Out::online : Out::partially_degraded);
   return out;
 }

@@ -13,21 +13,21 @@
 
 namespace kuma::insight {
 
-// What the insights of one mesh say, counted along with the changes: a change costs what it touches, not the size of the
-// mesh. The obvious twin that counts everything anew is in the test.
+// What the insights of one mesh say, counted along with the changes: a change costs what it touches, not the size of
+// the mesh. The obvious twin that counts everything anew is in the test.
 //
-// Plain data without a thread of its own. Holds the stored resources themselves, so what a proxy counted for is taken off
-// again by looking at the same resources once more.
+// Plain data without a thread of its own. Holds the stored resources themselves, so what a proxy counted for is taken
+// off again by looking at the same resources once more.
 class MeshCounts {
  public:
-  // Takes a Dataplane, DataplaneInsight, ExternalService or policy of the mesh; others are ignored. Returns whether it is
-  // one that the insights depend on.
+  // Takes a Dataplane, DataplaneInsight, ExternalService or policy of the mesh; others are ignored. Returns whether it
+  // is one that the insights depend on.
   bool apply(const model::Change& change);
 
   // Whether nothing is counted.
   bool empty() const { return proxies_.empty() && services_.empty() && policies_.empty(); }
 
-  // Every member is set, also empty ones, as clients are used to see them.
+  // Every message is set, also empty ones, as clients are used to see them.
   mesh::v1alpha1::MeshInsight mesh_insight() const;
   mesh::v1alpha1::ServiceInsight service_insight() const;
 
@@ -52,7 +52,9 @@ class MeshCounts {
     std::map<std::string, uint32_t> issued_backends;
     std::map<std::string, std::string> external_addresses;  // by name of the ExternalService
 
-    bool has_dataplanes() const { return contributors[kStandard] + contributors[kBuiltin] + contributors[kDelegated] > 0; }
+    bool has_dataplanes() const {
+      return contributors[kStandard] + contributors[kBuiltin] + contributors[kDelegated] > 0;
+    }
   };
 
   void apply_external_service(const model::Change& change);

@@ -43,8 +43,8 @@ struct Resyncer::Impl : std::enable_shared_from_this<Resyncer::Impl> {
 
   struct MeshState {
     MeshCounts counts;
-    bool exists = false;                  // the Mesh itself; resources may come before it and outlive it
-    std::shared_ptr<void> timer;          // set while a write is due
+    bool exists = false;          // the Mesh itself; resources may come before it and outlive it
+    std::shared_ptr<void> timer;  // set while a write is due
     std::optional<MonotonicTime> written_at;
   };
 
@@ -174,7 +174,8 @@ struct Resyncer::Impl : std::enable_shared_from_this<Resyncer::Impl> {
     if (!conflict) {
       make_logger("insight")->error("could not write the insights of mesh {}, will retry: {}", name, status.message());
     }
-    schedule(name, mesh, conflict ? options.interval_min : std::max<std::chrono::nanoseconds>(kRetry, options.interval_min));
+    schedule(name, mesh,
+             conflict ? options.interval_min : std::max<std::chrono::nanoseconds>(kRetry, options.interval_min));
   }
 
   absl::Status write(const model::ResourceType& type, const model::ResourceKey& key, const std::string& mesh,

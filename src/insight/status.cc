@@ -12,10 +12,11 @@ ProxyStatus dataplane_status(const pb::Dataplane& dataplane, const pb::Dataplane
     return ProxyStatus::Online;
   }
   const auto& inbounds = dataplane.networking().inbound();
-  const auto not_ready = std::count_if(inbounds.begin(), inbounds.end(), [](const pb::Dataplane::Networking::Inbound& inbound) {
-    return (inbound.has_health() && !inbound.health().ready()) ||
-           inbound.state() == pb::Dataplane::Networking::Inbound::NotReady;
-  });
+  const auto not_ready =
+      std::count_if(inbounds.begin(), inbounds.end(), [](const pb::Dataplane::Networking::Inbound& inbound) {
+        return (inbound.has_health() && !inbound.health().ready()) ||
+               inbound.state() == pb::Dataplane::Networking::Inbound::NotReady;
+      });
   if (not_ready == inbounds.size()) {
     return ProxyStatus::Offline;
   }

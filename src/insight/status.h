@@ -22,6 +22,7 @@ bool is_online(const Subscriptions& subscriptions) {
 enum class ProxyStatus { Online, PartiallyDegraded, Offline };
 
 // spec/rest-api.md §6.1. `insight` may be null: the proxy never connected.
-ProxyStatus dataplane_status(const mesh::v1alpha1::Dataplane& dataplane, const mesh::v1alpha1::DataplaneInsight* insight);
+ProxyStatus dataplane_status(const mesh::v1alpha1::Dataplane& dataplane,
+                             const mesh::v1alpha1::DataplaneInsight* insight);
 
 }  // namespace kuma::insight

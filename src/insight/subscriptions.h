@@ -18,7 +18,8 @@ WallTime to_wall_time(const google::protobuf::Timestamp& timestamp);
 template <typename Insight, typename Subscription>
 void upsert_subscription(Insight& insight, const Subscription& subscription, WallTime now, size_t limit) {
   auto& all = *insight.mutable_subscriptions();
-  const auto known = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.id() == subscription.id(); });
+  const auto known =
+      std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.id() == subscription.id(); });
   if (known != all.end()) {
     *known = subscription;
   } else {
