@@ -17,10 +17,10 @@ using namespace std::chrono_literals;
 
 struct HttpCall {
   std::string method = "GET";
-  std::string url;                 // http://host:port/path or https://…
-  Headers headers;
-  std::string body;
-  std::shared_ptr<const TlsContext> tls;  // for https; null: the system's roots
+  std::string url = {};                 // http://host:port/path or https://…
+  Headers headers = {};
+  std::string body = {};
+  std::shared_ptr<const TlsContext> tls = nullptr;  // for https; null: the system's roots
   std::chrono::nanoseconds connect_timeout = 5s;
   std::chrono::nanoseconds timeout = 30s;  // of the whole call
   size_t response_size_max = 256 * 1024 * 1024;
@@ -32,9 +32,9 @@ void http_call(Loop& loop, HttpCall call, std::function<void(absl::StatusOr<Http
 absl::StatusOr<HttpResponse> http_call(HttpCall call);
 
 struct ChannelOptions {
-  std::string host;
+  std::string host = {};
   uint16_t port = 0;
-  std::shared_ptr<const TlsContext> tls;  // null: clear text with prior knowledge
+  std::shared_ptr<const TlsContext> tls = nullptr;  // null: clear text with prior knowledge
   size_t message_size_max = 64 * 1024 * 1024;
   std::chrono::nanoseconds connect_timeout = 10s;
   std::chrono::nanoseconds keepalive_interval = 15s;

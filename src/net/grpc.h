@@ -15,13 +15,13 @@ namespace kuma::net {
 // gRPC's status codes have the numbers of absl::StatusCode.
 struct GrpcStatus {
   int code = 0;
-  std::string message;
+  std::string message = {};
 };
 
 // One message to send: a head of its own and shared pieces after it, sent as they are, without being copied together.
 struct GrpcMessage {
-  std::string head;
-  std::vector<SharedBytes> pieces;
+  std::string head = {};
+  std::vector<SharedBytes> pieces = {};
   size_t size() const;
 };
 

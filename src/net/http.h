@@ -23,24 +23,24 @@ class Headers {
 };
 
 struct Peer {
-  std::string address;  // without port; IPv4-mapped IPv6 as IPv4
+  std::string address = {};  // without port; IPv4-mapped IPv6 as IPv4
   uint16_t port = 0;
   bool tls = false;
   bool verified_client_certificate = false;
 };
 
 struct HttpRequest {
-  std::string method;
-  std::string target;  // as sent: path and query
-  Headers headers;     // names in lower case; `host` carries HTTP/2's :authority too
-  std::string body;    // whole, at most ServerLimits::body_size_max
-  Peer peer;
+  std::string method = {};
+  std::string target = {};  // as sent: path and query
+  Headers headers = {};     // names in lower case; `host` carries HTTP/2's :authority too
+  std::string body = {};    // whole, at most ServerLimits::body_size_max
+  Peer peer = {};
 };
 
 struct HttpResponse {
   int status = 200;
-  Headers headers;  // content-length, date and connection are the server's business
-  std::string body;
+  Headers headers = {};  // content-length, date and connection are the server's business
+  std::string body = {};
 };
 
 // The duty to answer one request: call send() once, from any thread, now or later. Dropped without that, the request is

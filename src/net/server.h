@@ -24,6 +24,7 @@ struct ServerLimits {
   uint32_t streams_per_connection_max = 100;
   size_t connections_max = 20'000;                  // further ones are closed at once
   size_t handshakes_max = 1'000;                    // at once; the oldest is closed for a new one
+  size_t inbound_bytes_max = 512 * 1024 * 1024;  // of bodies and messages not yet whole, all connections together; more: 503, RESOURCE_EXHAUSTED
   size_t outbound_queue_max = 64 * 1024 * 1024;     // bytes unsent on a connection above which we stop reading from it
   std::chrono::nanoseconds handshake_timeout = 10s;
   std::chrono::nanoseconds header_timeout = 10s;    // from first byte to the end of a request's headers
@@ -33,11 +34,11 @@ struct ServerLimits {
 };
 
 struct ServerOptions {
-  std::string name;                  // in logs and metrics: "dp-server"
+  std::string name = {};                  // in logs and metrics: "dp-server"
   std::string address = "0.0.0.0";   // empty: all, IPv4 and IPv6
   uint16_t port = 0;                 // 0: a free one, see Server::port()
-  std::shared_ptr<const TlsContext> tls;  // null: clear text
-  ServerLimits limits;
+  std::shared_ptr<const TlsContext> tls = nullptr;  // null: clear text
+  ServerLimits limits = {};
 };
 
 // One port that speaks TLS or clear text, HTTP/1.1 and HTTP/2 (by ALPN or by its preface), and gRPC over HTTP/2: a
