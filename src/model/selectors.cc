@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <map>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "base/json.h"
@@ -18,6 +19,17 @@ bool all_in(std::string_view text, std::string_view others) {
   return std::all_of(text.begin(), text.end(), [&](char c) { return is_alphanumeric(c) || others.find(c) != std::string_view::npos; });
 }
 
+std::vector<std::string_view> split_labels(std::string_view name) {
+  std::vector<std::string_view> labels;
+  size_t at = 0;
+  while (at <= name.size()) {
+    const size_t dot = std::min(name.find('.', at), name.size());
+    labels.push_back(name.substr(at, dot - at));
+    at = dot + 1;
+  }
+  return labels;
+}
+
 std::map<std::string, std::string> in_order(const TagMap& tags) { return {tags.begin(), tags.end()}; }
 
 }  // namespace
@@ -25,22 +37,27 @@ std::map<std::string, std::string> in_order(const TagMap& tags) { return {tags.b
 bool is_tag_name(std::string_view text) { return all_in(text, ".-_:/"); }
 
 bool is_dns_name(std::string_view text) {
-  if (text.empty() || text.size() > 255) {
+  if (is_ip_address(text)) {
     return false;
   }
-  if (text.back() == '.') {
-    text.remove_suffix(1);
+  if (text.ends_with('.') || text.ends_with('_')) {
+    text.remove_suffix(text.size() > 1 ? 1 : 0);
   }
-  size_t at = 0;
-  while (at <= text.size()) {
-    const size_t dot = std::min(text.find('.', at), text.size());
-    const std::string_view label = text.substr(at, dot - at);
-    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-' || !all_in(label, "-_")) {
-      return false;
-    }
-    at = dot + 1;
+  if (text.size() > 255) {
+    return false;
   }
-  return !is_ip_address(text);
+  const std::vector<std::string_view> labels = split_labels(text);
+  return std::all_of(labels.begin(), labels.end(), [](std::string_view label) {
+    return !label.empty() && label.size() <= 63 && label.front() != '-' && all_in(label, "-_");
+  });
+}
+
+bool is_dns_subdomain(std::string_view text) {
+  const std::vector<std::string_view> labels = split_labels(text);
+  return text.size() <= 253 && std::all_of(labels.begin(), labels.end(), [](std::string_view label) {
+    return !label.empty() && label.front() != '-' && label.back() != '-' && all_in(label, "-") &&
+           std::none_of(label.begin(), label.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  });
 }
 
 void validate_tags(const FieldPath& path, const TagMap& tags, const TagRules& rules, Violations& violations) {
@@ -79,18 +96,26 @@ void validate_selectors(const FieldPath& path, const Selectors& selectors, const
   if (rules.at_least_one && selectors.empty()) {
     violations.add(path, "must have at least one element");
   }
-  for (int i = 0; i < selectors.size(); ++i) {
-    const FieldPath at = path.index(static_cast<size_t>(i));
+  for (size_t i = 0; const auto& selector : selectors) {
+    const FieldPath at = path.index(i);
     if (rules.at_most_one && i > 0) {
       violations.add(at, "there can be at most one selector");
     }
-    validate_tags(at.field("match"), selectors[i].match(), rules.tags, violations);
+    validate_tags(at.field("match"), selector.match(), rules.tags, violations);
+    ++i;
   }
+}
+
+void validate_source_selectors(const Selectors& sources, Violations& violations) {
+  SelectorRules rules;
+  rules.tags.service_required = true;
+  validate_selectors(FieldPath("sources"), sources, rules, violations);
 }
 
 void validate_service_selectors(const FieldPath& path, const Selectors& selectors, Violations& violations) {
   SelectorRules rules;
   rules.tags.at_least_one = false;
+  rules.tags.service_required = true;
   rules.tags.extra = [](const FieldPath& at, const TagMap& tags, Violations& found) {
     if (tags.size() != 1 || !tags.contains(std::string(kServiceTag))) {
       found.add(at, "must consist of exactly one tag \"kuma.io/service\"");
@@ -132,10 +157,10 @@ void validate_hostname(const FieldPath& path, std::string_view hostname, Violati
     return;
   }
   if (hostname.starts_with("*.")) {
-    if (!is_dns_name(hostname.substr(2))) {
+    if (!is_dns_subdomain(hostname.substr(2))) {
       violations.add(path, "invalid wildcard domain");
     }
-  } else if (!is_dns_name(hostname)) {
+  } else if (!is_dns_subdomain(hostname)) {
     violations.add(path, "invalid hostname");
   }
 }

@@ -36,11 +36,17 @@ struct SelectorRules {
   TagRules tags{.selector = true, .at_least_one = true};
 };
 void validate_selectors(const FieldPath& path, const Selectors& selectors, const SelectorRules& rules, Violations& violations);
+// `sources` and `destinations` of the policies between two services: what connects from has kuma.io/service among its
+// tags, what is connected to is kuma.io/service alone.
+void validate_source_selectors(const Selectors& sources, Violations& violations);
 // Selectors whose only tag is kuma.io/service.
 void validate_service_selectors(const FieldPath& path, const Selectors& selectors, Violations& violations);
 
 bool is_tag_name(std::string_view text);
-bool is_dns_name(std::string_view text);    // labels of letters, digits, dashes and underscores inside, by dots
+// Labels of letters, digits, underscores and, but in front, dashes; an ending dot is fine. Addresses are no names.
+bool is_dns_name(std::string_view text);
+// The stricter RFC 1123 form: lower-case letters, digits and inner dashes.
+bool is_dns_subdomain(std::string_view text);
 void validate_port(const FieldPath& path, uint32_t port, Violations& violations);
 // `present` says whether the message was set at all.
 void validate_duration(const FieldPath& path, bool present, const google::protobuf::Duration& duration, Violations& violations);

@@ -1,6 +1,7 @@
-#include <array>
+#include <optional>
 
 #include "base/text.h"
+#include "boost/url/parse.hpp"
 #include "mesh/v1alpha1/dataplane.pb.h"
 #include "mesh/v1alpha1/externalservice.pb.h"
 #include "mesh/v1alpha1/zone_ingress.pb.h"
@@ -14,78 +15,33 @@ namespace {
 
 namespace pb = ::kuma::mesh::v1alpha1;
 using Networking = pb::Dataplane::Networking;
-using Inbound = Networking::Inbound;
 
-// An address of a proxy: an IP or a name that resolves to one.
+constexpr std::string_view kLoopback = "127.0.0.1";
+
+bool is_any_address(std::string_view address) { return address == "0.0.0.0" || address == "::"; }
+
+// Whether a socket on the address is one on 127.0.0.1 too, where Envoy's admin interface listens.
+bool is_on_loopback(std::string_view address) { return address == kLoopback || is_any_address(address); }
+
+const std::string& first_set(const std::string& a, const std::string& b) { return a.empty() ? b : a; }
+
 void validate_address(const FieldPath& path, const std::string& address, Violations& violations) {
   if (address.empty()) {
     violations.add(path, "address can't be empty");
-  } else if (address == "0.0.0.0" || address == "::") {
+  } else if (is_any_address(address)) {
     violations.add(path, "must not be 0.0.0.0 or ::");
   } else if (!is_ip_address(address) && !is_dns_name(address)) {
     violations.add(path, "address has to be valid IP address or domain name");
   }
 }
 
-// Envoy's admin listens on the loopback, so what listens there (or everywhere) must not have its port.
-bool overlaps_loopback(const std::string& address) {
-  return address.empty() || address == "127.0.0.1" || address == "0.0.0.0" || address == "::" || address == "::1";
-}
-
-const std::string& inbound_address(const Networking& networking, const Inbound& inbound) {
-  return inbound.address().empty() ? networking.address() : inbound.address();
-}
-
-void validate_admin_port(const Networking& networking, const FieldPath& path, Violations& violations) {
-  const uint32_t port = networking.admin().port();
-  if (port == 0) {
-    return;
-  }
-  const FieldPath at = path.field("admin").field("port");
-  for (const Inbound& inbound : networking.inbound()) {
-    if (inbound.port() == port && overlaps_loopback(inbound_address(networking, inbound))) {
-      violations.add(at, "must differ from inbound");
-    }
-    const uint32_t service_port = inbound.serviceport() == 0 ? inbound.port() : inbound.serviceport();
-    const std::string& service_address = inbound.serviceaddress().empty() ? inbound_address(networking, inbound) : inbound.serviceaddress();
-    if (service_port == port && inbound.port() != port && overlaps_loopback(service_address)) {
-      violations.add(at, "must differ from inbound");
-    }
-  }
-  for (const Networking::Outbound& outbound : networking.outbound()) {
-    if (outbound.port() == port && overlaps_loopback(outbound.address())) {
-      violations.add(at, "must differ from outbound");
-    }
+void validate_ip(const FieldPath& path, const std::string& address, Violations& violations) {
+  if (!address.empty() && !is_ip_address(address)) {
+    violations.add(path, "address has to be valid IP address");
   }
 }
 
-void validate_gateway(const Networking& networking, const FieldPath& path, bool has_probes, Violations& violations) {
-  const Networking::Gateway& gateway = networking.gateway();
-  if (gateway.type() == Networking::Gateway::DELEGATED) {
-    if (networking.inbound_size() > 0) {
-      violations.add(path.field("inbound"), "inbound cannot be defined for delegated gateways");
-    }
-  } else {
-    if (networking.inbound_size() > 0) {
-      violations.add(path.field("inbound"), "inbound cannot be defined for builtin gateways");
-    }
-    if (networking.outbound_size() > 0) {
-      violations.add(path.field("outbound"), "outbound cannot be defined for builtin gateways");
-    }
-    if (has_probes) {
-      violations.add(path.field("probes"), "probes cannot be defined for builtin gateways");
-    }
-  }
-  TagRules rules{.service_required = true};
-  rules.extra_key = [&](const FieldPath& at, const std::string& key, Violations& found) {
-    if (key == kProtocolTag && gateway.tags().at(key) != "tcp") {
-      found.add(at.key(key), "other values than tcp are not allowed, provided value \"{}\"", gateway.tags().at(key));
-    }
-  };
-  validate_tags(path.field("gateway").field("tags"), gateway.tags(), rules, violations);
-}
-
-void validate_service_probe(const Inbound::ServiceProbe& probe, const FieldPath& path, Violations& violations) {
+void validate_service_probe(const Networking::Inbound::ServiceProbe& probe, const FieldPath& path, Violations& violations) {
   if (probe.has_interval()) {
     validate_duration(path.field("interval"), true, probe.interval(), violations);
   }
@@ -100,27 +56,33 @@ void validate_service_probe(const Inbound::ServiceProbe& probe, const FieldPath&
   }
 }
 
-void validate_inbound(const Networking& networking, const Inbound& inbound, const FieldPath& path, Violations& violations) {
+void validate_service_address(const Networking::Inbound& inbound, const std::string& proxy_address, const FieldPath& path,
+                              Violations& violations) {
+  const std::string& service = inbound.serviceaddress();
+  if (service.empty()) {
+    return;
+  }
+  if (!is_ip_address(service)) {
+    violations.add(path, "serviceAddress has to be valid IP address");
+  }
+  // Traffic that goes to where it is received would go round for ever.
+  const bool same_address = service == proxy_address || service == inbound.address();
+  const bool same_port = inbound.serviceport() == 0 || inbound.serviceport() == inbound.port();
+  if (same_address && same_port) {
+    violations.add(path, "serviceAddress and servicePort has to differ from address and port");
+  }
+}
+
+void validate_inbound(const Networking::Inbound& inbound, const std::string& proxy_address, const FieldPath& path,
+                      Violations& violations) {
   validate_port(path.field("port"), inbound.port(), violations);
   if (inbound.serviceport() != 0) {
     validate_port(path.field("servicePort"), inbound.serviceport(), violations);
   }
-  if (!inbound.serviceaddress().empty()) {
-    if (!is_ip_address(inbound.serviceaddress())) {
-      violations.add(path.field("serviceAddress"), "serviceAddress has to be valid IP address");
-    }
-    const bool same_port = inbound.serviceport() == 0 || inbound.serviceport() == inbound.port();
-    if (same_port && inbound.serviceaddress() == inbound_address(networking, inbound)) {
-      violations.add(path.field("serviceAddress"), "serviceAddress and servicePort has to differ from address and port");
-    }
-  }
-  if (!inbound.address().empty() && !is_ip_address(inbound.address())) {
-    violations.add(path.field("address"), "address has to be valid IP address");
-  }
+  validate_service_address(inbound, proxy_address, path.field("serviceAddress"), violations);
+  validate_ip(path.field("address"), inbound.address(), violations);
   const FieldPath tags = path.field("tags");
-  TagRules rules;
-  validate_protocol_tag(tags, inbound.tags(), violations);
-  validate_tags(tags, inbound.tags(), rules, violations);
+  validate_tags(tags, inbound.tags(), {.extra = validate_protocol_tag}, violations);
   if (!inbound.tags().contains(std::string(kServiceTag))) {
     violations.add(tags.key(kServiceTag), "tag has to exist");
   }
@@ -131,24 +93,59 @@ void validate_inbound(const Networking& networking, const Inbound& inbound, cons
 
 void validate_outbound(const Networking::Outbound& outbound, const FieldPath& path, Violations& violations) {
   validate_port(path.field("port"), outbound.port(), violations);
-  if (!outbound.address().empty() && !is_ip_address(outbound.address())) {
-    violations.add(path.field("address"), "address has to be valid IP address");
+  validate_ip(path.field("address"), outbound.address(), violations);
+  validate_tags(path.field("tags"), outbound.tags(), {.service_required = true}, violations);
+}
+
+void validate_networking(const Networking& networking, const FieldPath& path, Violations& violations) {
+  validate_address(path.field("address"), networking.address(), violations);
+  for (size_t i = 0; const auto& inbound : networking.inbound()) {
+    validate_inbound(inbound, networking.address(), path.field("inbound").index(i++), violations);
   }
-  if (outbound.tags().empty()) {
-    violations.add(path.field("tags"), "mandatory tag \"kuma.io/service\" is missing");
-  } else {
-    validate_tags(path.field("tags"), outbound.tags(), {.service_required = true}, violations);
+  for (size_t i = 0; const auto& outbound : networking.outbound()) {
+    validate_outbound(outbound, path.field("outbound").index(i++), violations);
   }
 }
 
-bool is_url_path(const std::string& text) { return !text.empty() && text[0] == '/' && text.find_first_of(" \t\r\n") == std::string::npos; }
+void validate_gateway_tags(const Networking::Gateway& gateway, const FieldPath& path, Violations& violations) {
+  TagRules rules{.service_required = true};
+  rules.extra = [](const FieldPath& at, const TagMap& tags, Violations& found) {
+    const auto protocol = tags.find(std::string(kProtocolTag));
+    if (protocol != tags.end() && protocol->second != "tcp") {
+      found.add(at.key(kProtocolTag), "other values than tcp are not allowed, provided value \"{}\"", protocol->second);
+    }
+  };
+  validate_tags(path.field("tags"), gateway.tags(), rules, violations);
+}
+
+void validate_admin_port(const Networking& networking, const FieldPath& path, Violations& violations) {
+  const uint32_t admin = networking.admin().port();
+  if (admin == 0) {
+    return;
+  }
+  for (const auto& inbound : networking.inbound()) {
+    if (inbound.port() == admin && is_on_loopback(first_set(inbound.address(), networking.address()))) {
+      violations.add(path, "must differ from inbound");
+      break;
+    }
+  }
+  for (const auto& outbound : networking.outbound()) {
+    if (outbound.port() == admin && (outbound.address().empty() || is_on_loopback(outbound.address()))) {
+      violations.add(path, "must differ from outbound");
+      break;
+    }
+  }
+}
+
+bool is_url_path(const std::string& path) {
+  return path.starts_with('/') && boost::urls::parse_relative_ref(path).has_value();
+}
 
 void validate_probes(const pb::Dataplane::Probes& probes, Violations& violations) {
   const FieldPath path("probes");
   validate_port(path.field("port"), probes.port(), violations);
-  for (int i = 0; i < probes.endpoints_size(); ++i) {
-    const auto& endpoint = probes.endpoints(i);
-    const FieldPath at = path.field("endpoints").index(static_cast<size_t>(i));
+  for (size_t i = 0; const auto& endpoint : probes.endpoints()) {
+    const FieldPath at = path.field("endpoints").index(i++);
     validate_port(at.field("inboundPort"), endpoint.inbound_port(), violations);
     if (!is_url_path(endpoint.inbound_path())) {
       violations.add(at.field("inboundPath"), "should be a valid URL Path");
@@ -159,10 +156,65 @@ void validate_probes(const pb::Dataplane::Probes& probes, Violations& violations
   }
 }
 
-// The parts that ZoneIngress and ZoneEgress share.
+void validate_gateway(const pb::Dataplane& dataplane, const FieldPath& path, Violations& violations) {
+  const Networking& networking = dataplane.networking();
+  const bool builtin = networking.gateway().type() == Networking::Gateway::BUILTIN;
+  if (!networking.inbound().empty()) {
+    violations.add(path.field("inbound"), "inbound cannot be defined for {} gateways", builtin ? "builtin" : "delegated");
+  }
+  if (builtin && !networking.outbound().empty()) {
+    violations.add(path.field("outbound"), "outbound cannot be defined for builtin gateways");
+  }
+  if (builtin && dataplane.has_probes()) {
+    violations.add(path.field("probes"), "probes cannot be defined for builtin gateways");
+  }
+  validate_gateway_tags(networking.gateway(), path.field("gateway"), violations);
+  validate_networking(networking, path, violations);
+  if (!builtin && dataplane.has_probes()) {
+    validate_probes(dataplane.probes(), violations);
+  }
+}
+
+// Splits `host:port` and `[v6]:port`; nothing when there is no port or too many colons.
+std::optional<std::pair<std::string, std::string>> split_host_port(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) {
+    return std::nullopt;
+  }
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find_first_of(":[]") != std::string::npos) {
+    return std::nullopt;
+  }
+  return std::pair(std::move(host), address.substr(colon + 1));
+}
+
+void validate_host_port(const FieldPath& path, const std::string& address, Violations& violations) {
+  if (address.empty()) {
+    violations.add(path, "address can't be empty");
+    return;
+  }
+  const auto parts = split_host_port(address);
+  if (!parts) {
+    violations.add(path, "unable to parse address");
+  }
+  const std::string host = parts ? parts->first : "";
+  const std::string port_text = parts ? parts->second : "";
+  if (!is_ip_address(host) && !is_dns_name(host)) {
+    violations.add(path, "address has to be a valid IP address or a domain name");
+  }
+  const bool digits = !port_text.empty() && port_text.size() < 10 && port_text.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits) {
+    violations.add(path, "unable to parse port in address");
+  }
+  validate_port(path, digits ? static_cast<uint32_t>(std::stoul(port_text)) : 0, violations);
+}
+
+// What zone ingresses and egresses have in common.
 template <typename ZoneNetworking>
-void validate_zone_networking(const ZoneNetworking& networking, const FieldPath& path, Violations& violations) {
-  if (networking.admin().port() != 0 && networking.admin().port() == networking.port() && overlaps_loopback(networking.address())) {
+void validate_zone_admin_port(const ZoneNetworking& networking, const FieldPath& path, Violations& violations) {
+  if (networking.admin().port() != 0 && networking.admin().port() == networking.port() && is_on_loopback(networking.address())) {
     violations.add(path.field("admin").field("port"), "must differ from port");
   }
 }
@@ -176,61 +228,55 @@ void validate_dataplane(const Resource& resource, Violations& violations) {
     violations.add(path, "must be defined");
     return;
   }
-  const Networking& networking = dataplane.networking();
-  validate_admin_port(networking, path, violations);
-  if (networking.has_gateway()) {
-    validate_gateway(networking, path, dataplane.has_probes(), violations);
-  } else if (networking.inbound_size() == 0) {
+  validate_admin_port(dataplane.networking(), path.field("admin").field("port"), violations);
+  if (dataplane.networking().has_gateway()) {
+    validate_gateway(dataplane, path, violations);
+    return;
+  }
+  if (dataplane.networking().inbound().empty()) {
     violations.add(path, "has to contain at least one inbound interface or gateway");
   }
-  validate_address(path.field("address"), networking.address(), violations);
-  if (!networking.has_gateway() || networking.gateway().type() == Networking::Gateway::DELEGATED) {
-    for (int i = 0; i < networking.inbound_size() && !networking.has_gateway(); ++i) {
-      validate_inbound(networking, networking.inbound(i), path.field("inbound").index(static_cast<size_t>(i)), violations);
-    }
-    for (int i = 0; i < networking.outbound_size(); ++i) {
-      validate_outbound(networking.outbound(i), path.field("outbound").index(static_cast<size_t>(i)), violations);
-    }
-    if (dataplane.has_probes()) {
-      validate_probes(dataplane.probes(), violations);
-    }
+  validate_networking(dataplane.networking(), path, violations);
+  if (dataplane.has_probes()) {
+    validate_probes(dataplane.probes(), violations);
   }
-  if (dataplane.has_metrics() && !networking.has_gateway()) {
+  if (dataplane.has_metrics()) {
     validate_metrics_backend(dataplane.metrics(), FieldPath("metrics"), violations);
   }
 }
 
 void validate_zone_ingress(const Resource& resource, Violations& violations) {
   const auto& ingress = resource.as<pb::ZoneIngress>();
+  const pb::ZoneIngress::Networking& networking = ingress.networking();
   const FieldPath path("networking");
-  const auto& networking = ingress.networking();
-  validate_zone_networking(networking, path, violations);
+  const FieldPath address = path.field("advertisedAddress");
+  const FieldPath port = path.field("advertisedPort");
+  validate_zone_admin_port(networking, path, violations);
   if (networking.advertisedaddress().empty() && networking.advertisedport() != 0) {
-    violations.add(path.field("advertisedAddress"), "has to be defined with advertisedPort");
+    violations.add(address, "has to be defined with advertisedPort");
   }
   if (!networking.advertisedaddress().empty() && networking.advertisedport() == 0) {
-    violations.add(path.field("advertisedPort"), "has to be defined with advertisedAddress");
+    violations.add(port, "has to be defined with advertisedAddress");
   }
   if (!networking.address().empty()) {
     validate_address(path.field("address").field("address"), networking.address(), violations);
   }
   if (!networking.advertisedaddress().empty()) {
-    validate_address(path.field("advertisedAddress").field("address"), networking.advertisedaddress(), violations);
+    validate_address(address.field("address"), networking.advertisedaddress(), violations);
   }
   validate_port(path.field("port"), networking.port(), violations);
   if (networking.advertisedport() != 0) {
-    validate_port(path.field("advertisedPort"), networking.advertisedport(), violations);
+    validate_port(port, networking.advertisedport(), violations);
   }
-  for (int i = 0; i < ingress.availableservices_size(); ++i) {
-    validate_tags(FieldPath("availableService").index(static_cast<size_t>(i)).field("tags"), ingress.availableservices(i).tags(),
-                  {.service_required = true}, violations);
+  for (size_t i = 0; const auto& service : ingress.availableservices()) {
+    validate_tags(FieldPath("availableService").index(i++).field("tags"), service.tags(), {.service_required = true}, violations);
   }
 }
 
 void validate_zone_egress(const Resource& resource, Violations& violations) {
-  const auto& networking = resource.as<pb::ZoneEgress>().networking();
+  const pb::ZoneEgress::Networking& networking = resource.as<pb::ZoneEgress>().networking();
   const FieldPath path("networking");
-  validate_zone_networking(networking, path, violations);
+  validate_zone_admin_port(networking, path, violations);
   if (!networking.address().empty()) {
     validate_address(path.field("address").field("address"), networking.address(), violations);
   }
@@ -240,51 +286,26 @@ void validate_zone_egress(const Resource& resource, Violations& violations) {
 void validate_external_service(const Resource& resource, Violations& violations) {
   const auto& service = resource.as<pb::ExternalService>();
   const FieldPath path("networking");
-  const FieldPath at = path.field("address");
   if (!service.has_networking()) {
     violations.add(path, "should have networking");
   } else {
-    const std::string& address = service.networking().address();
-    if (address.empty()) {
-      violations.add(at, "address can't be empty");
-    } else {
-      const size_t colon = address.rfind(':');
-      std::string host = colon == std::string::npos ? "" : address.substr(0, colon);
-      const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
-      const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-      if (colon == std::string::npos || (!bracketed && host.find(':') != std::string::npos)) {
-        violations.add(at, "unable to parse address");
-        host.clear();
-      }
-      if (bracketed) {
-        host = host.substr(1, host.size() - 2);
-      }
-      if (!is_ip_address(host) && !is_dns_name(host)) {
-        violations.add(at, "address has to be a valid IP address or a domain name");
-      }
-      if (host.empty() || port.empty() || port.size() > 9 || port.find_first_not_of("0123456789") != std::string::npos) {
-        violations.add(at, "unable to parse port in address");
-      } else {
-        validate_port(at, static_cast<uint32_t>(std::stoul(port)), violations);
-      }
-    }
+    validate_host_port(path.field("address"), service.networking().address(), violations);
     const auto& tls = service.networking().tls();
-    const FieldPath tls_path = path.field("tls");
+    const FieldPath at = path.field("tls");
+    if (tls.has_server_name() && tls.server_name().value().empty()) {
+      violations.add(at.field("serverName"), "cannot be empty");
+    }
     if (tls.has_ca_cert()) {
-      validate_data_source(tls_path.field("caCert"), tls.ca_cert(), violations);
+      validate_data_source(at.field("caCert"), tls.ca_cert(), violations);
     }
     if (tls.has_client_cert()) {
-      validate_data_source(tls_path.field("clientCert"), tls.client_cert(), violations);
+      validate_data_source(at.field("clientCert"), tls.client_cert(), violations);
     }
     if (tls.has_client_key()) {
-      validate_data_source(tls_path.field("clientKey"), tls.client_key(), violations);
-    }
-    if (tls.has_server_name() && tls.server_name().value().empty()) {
-      violations.add(tls_path.field("serverName"), "cannot be empty");
+      validate_data_source(at.field("clientKey"), tls.client_key(), violations);
     }
   }
-  validate_protocol_tag(FieldPath("tags"), service.tags(), violations);
-  validate_tags(FieldPath("tags"), service.tags(), {.service_required = true}, violations);
+  validate_tags(FieldPath("tags"), service.tags(), {.service_required = true, .extra = validate_protocol_tag}, violations);
 }
 
 }  // namespace kuma::model

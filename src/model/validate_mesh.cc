@@ -207,6 +207,7 @@ void validate_metrics_backend(const pb::MetricsBackend& backend, const FieldPath
   if (!conf.envoy().filterregex().empty()) {
     if (const absl::Status status = check_regex(conf.envoy().filterregex()); !status.ok()) {
       violations.add(at.field("envoy").field("filterRegex"), "provided regexp isn't correct: {}", message_of(status));
+      return;  // as the reference does
     }
   }
   std::set<std::string> names;
