@@ -38,6 +38,15 @@ bool is_json_body(const net::HttpRequest& request) {
 
 bool has_body(std::string_view method) { return method == "PUT" || method == "POST" || method == "PATCH"; }
 
+// Whether a request is one that takes its time: it waits, or it asks for so much that others on the loop would wait.
+bool runs_on_worker(const Route& route, const Request& request) {
+  if (route.run_on != RunOn::WorkerIfLarge) {
+    return route.run_on == RunOn::Worker;
+  }
+  const std::string_view size = request.query.get("size");
+  return size == "0" || size.size() > 3 || (size.size() == 3 && size > "200");
+}
+
 net::HttpResponse not_found() { return text_response(404, "404: Page Not Found"); }
 
 net::HttpResponse method_not_allowed(const Router::Match& match, std::string_view method) {
@@ -171,7 +180,7 @@ class Api {
 
   void run(Request request, Reply reply) {
     const Route& route = *request.route;
-    if (route.handler != nullptr && route.run_on == RunOn::Loop) {
+    if (route.handler != nullptr && !runs_on_worker(route, request)) {
       return reply.send(route.handler(request));
     }
     auto shared = std::make_shared<std::pair<Request, Reply>>(std::move(request), std::move(reply));
@@ -179,7 +188,10 @@ class Api {
       return route.async_handler(std::move(shared->first),
                                  [shared](net::HttpResponse response) { shared->second.send(std::move(response)); });
     }
-    deps_.worker.post([shared, &route] { shared->second.send(route.handler(shared->first)); });
+    if (!deps_.run_on_worker([shared, &route] { shared->second.send(route.handler(shared->first)); })) {
+      shared->second.send(
+          error_response(absl::UnavailableError("too many requests wait for the worker"), "Overloaded"));
+    }
   }
 
   const ApiDeps deps_;

@@ -141,11 +141,29 @@ TEST_F(Body, Refuses_one_that_is_too_large_in_the_usual_form) {
 
 TEST_F(Api, Reads_on_the_loop_and_writes_on_the_worker) {
   get("/meshes");
-  EXPECT_EQ(worker.posted, 0);
+  EXPECT_EQ(worker.done, 0);
   EXPECT_EQ(put("/meshes/m", kMesh).status, 201);
-  EXPECT_EQ(worker.posted, 1);
+  EXPECT_EQ(worker.done, 1);
   EXPECT_EQ(remove("/meshes/m").status, 200);
-  EXPECT_EQ(worker.posted, 2);
+  EXPECT_EQ(worker.done, 2);
+}
+
+TEST_F(Api, Lists_on_the_worker_when_much_is_asked_for) {
+  get("/meshes?size=200");
+  EXPECT_EQ(worker.done, 0);
+  for (const char* size : {"0", "201", "1000"}) {
+    worker.done = 0;
+    EXPECT_EQ(get(std::string("/meshes?size=") + size).status, 200);
+    EXPECT_EQ(worker.done, 1) << size;
+  }
+}
+
+TEST_F(Api, Refuses_work_when_the_worker_has_too_much) {
+  worker.full = true;
+  const Answer answer = put("/meshes/m", kMesh);
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.body, error_body(503, "Service unavailable", "Service unavailable"));
+  EXPECT_EQ(get("/meshes/m").status, 404);
 }
 
 // ---- base path

@@ -9,21 +9,18 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "base/executor.h"
 #include "config/config.h"
 #include "mesh/mesh_view.h"
 #include "model/resource.h"
 #include "net/http.h"
 #include "observe/metrics.h"
+#include "security/tokens.h"
 #include "store/store.h"
 
 namespace kuma::api {
 
 // Who sends a request.
-struct User {
-  std::string name;
-  std::vector<std::string> groups;
-};
+using User = security::UserClaims;
 
 // Writes with all that belongs to them: defaults, checks that need other resources, ownership. May wait for a disk or
 // for keys, so the API calls it on its worker. Any thread.
@@ -36,16 +33,11 @@ struct ResourceWriter {
 // Issues tokens; waits for signing keys, so the API calls it on its worker. A function is empty where the settings
 // disable that issuer. NotFound `there is no signing key with KID …` is passed on to clients. Any thread.
 struct TokenIssuers {
-  struct Dataplane {
-    std::string name, mesh, type;
-    std::vector<std::pair<std::string, std::vector<std::string>>> tags;  // in the order of the request, sorted by name
-  };
-  std::function<absl::StatusOr<std::string>(const Dataplane&, std::chrono::nanoseconds valid_for)> dataplane;
-  std::function<absl::StatusOr<std::string>(const std::string& zone, const std::vector<std::string>& scope,
-                                            std::chrono::nanoseconds valid_for)>
-      zone;
-  std::function<absl::StatusOr<std::string>(const std::string& zone, std::chrono::nanoseconds valid_for)> zone_ingress;
-  std::function<absl::StatusOr<std::string>(const User& user, std::chrono::nanoseconds valid_for)> user;
+  using Token = absl::StatusOr<std::string>;
+  std::function<Token(const security::DataplaneClaims&, std::chrono::nanoseconds valid_for)> dataplane;
+  std::function<Token(const security::ZoneClaims&, std::chrono::nanoseconds valid_for)> zone;
+  std::function<Token(const std::string& zone, std::chrono::nanoseconds valid_for)> zone_ingress;
+  std::function<Token(const security::UserClaims&, std::chrono::nanoseconds valid_for)> user;
 };
 
 // One page of a proxy's Envoy admin interface.
@@ -63,11 +55,16 @@ struct ApiDeps {
   const model::Registry& registry;
   const store::Store& store;  // reads
   const Clock& clock;
-  Executor& worker;  // for what waits: writes, tokens
+  // Runs what waits (writes, tokens) on a thread that may; false, and nothing done, when too much is waiting already.
+  // Not a thread that makes keys, as some of it waits for them.
+  std::function<bool(std::function<void()>)> run_on_worker;
   ResourceWriter writer;
   // The user of a bearer token, without the group of the authenticated; any error is a 401. Null: no token is valid.
   std::function<absl::StatusOr<User>(std::string_view token)> authenticate = nullptr;
   TokenIssuers tokens = {};
+  // Waits, for a bounded time, while secrets of a mesh (empty: global ones) whose names begin with a prefix are on
+  // their way. On the worker. Null: there is nothing to wait for.
+  std::function<void(const std::string& mesh, std::string_view prefix)> wait_for_secrets = nullptr;
   FetchAdminPage fetch_admin_page = nullptr;
   // The newest view of a mesh, null when there is none. For inspection.
   std::function<mesh::MeshViewPtr(std::string_view mesh)> find_view = nullptr;

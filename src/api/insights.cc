@@ -132,8 +132,9 @@ net::HttpResponse get_zone_status(const ApiDeps& deps, const Request&) {
 void add_insight_routes(Router& router, const ApiDeps& deps) {
   if (const model::ResourceType* type = deps.registry.find("ServiceInsight")) {
     const auto list = [&deps, type](const Request& request) { return list_service_insights(deps, *type, request); };
-    router.add({.method = "GET", .path = list_path(*type), .handler = list});
-    router.add({.method = "GET", .path = all_meshes_path(*type), .handler = list});
+    for (const std::string& path : {list_path(*type), all_meshes_path(*type)}) {
+      router.add({.method = "GET", .path = path, .handler = list, .run_on = RunOn::WorkerIfLarge});
+    }
     router.add({.method = "GET", .path = item_path(*type), .handler = [&deps, type](const Request& request) {
                   return get_service_insight(deps, *type, request);
                 }});

@@ -115,7 +115,7 @@ void add_overview_routes(Router& router, const ApiDeps& deps) {
     }
     for (const std::string& path : lists) {
       if (!path.empty()) {
-        router.add({.method = "GET", .path = path, .handler = list});
+        router.add({.method = "GET", .path = path, .handler = list, .run_on = RunOn::WorkerIfLarge});
       }
     }
     for (const std::string& path : {item_path(type) + "/_overview", overviews.old_item}) {

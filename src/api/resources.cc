@@ -18,10 +18,24 @@ net::HttpResponse read_only_response() {
 
 // ---- reading
 
+// Secrets whose keys are just being made are as good as there: whoever asks for them waits.
+void wait_for_secrets(const ApiDeps& deps, const ResourceType& type, const Request& request, std::string_view name) {
+  if (!type.admin_only || deps.wait_for_secrets == nullptr) {
+    return;
+  }
+  if (type.scope == model::Scope::Global || request.has_param("mesh")) {
+    return deps.wait_for_secrets(request.has_param("mesh") ? request.param("mesh") : std::string(), name);
+  }
+  for (const model::ResourcePtr& mesh : deps.store.list({.type = deps.registry.find("Mesh")}).items) {
+    deps.wait_for_secrets(mesh->meta.name, name);
+  }
+}
+
 net::HttpResponse get_item(const ApiDeps& deps, const ResourceType& type, const Request& request) {
   if (absl::Status status = check_resource_access(deps, type, request.user); !status.ok()) {
     return error_response(status, titles::kRetrieve);
   }
+  wait_for_secrets(deps, type, request, request.param("name"));
   const auto resource = deps.store.get(type, key_of(request));
   if (!resource.ok()) {
     return error_response(resource.status(), titles::kRetrieve);
@@ -51,6 +65,7 @@ net::HttpResponse get_list(const ApiDeps& deps, const ResourceType& type, const 
   if (const auto* error = std::get_if<ApiError>(&filter)) {
     return error_response(*error);
   }
+  wait_for_secrets(deps, type, request, {});
   const store::ListResult page =
       list_page(deps.store, type, request, std::get<Paging>(paging), std::move(std::get<ResourceFilter>(filter)));
   json::array items;
@@ -172,15 +187,19 @@ void add_item_routes(Router& router, const ApiDeps& deps, const ResourceType& ty
   router.add({.method = "PUT", .path = path, .handler = bind(put_item), .run_on = RunOn::Worker});
   router.add({.method = "DELETE", .path = path, .handler = bind(delete_item), .run_on = RunOn::Worker});
   if (type.name != "ServiceInsight") {  // which is shown service by service
-    router.add({.method = "GET", .path = path, .handler = bind(get_item)});
+    router.add({.method = "GET",
+                .path = path,
+                .handler = bind(get_item),
+                .run_on = type.admin_only ? RunOn::Worker : RunOn::Loop});
   }
 }
 
 void add_list_routes(Router& router, const ApiDeps& deps, const ResourceType& type) {
   const auto list = [&deps, &type](const Request& request) { return get_list(deps, type, request); };
-  router.add({.method = "GET", .path = list_path(type), .handler = list});
+  const RunOn run_on = type.admin_only ? RunOn::Worker : RunOn::WorkerIfLarge;
+  router.add({.method = "GET", .path = list_path(type), .handler = list, .run_on = run_on});
   if (type.scope == model::Scope::Mesh) {
-    router.add({.method = "GET", .path = all_meshes_path(type), .handler = list});
+    router.add({.method = "GET", .path = all_meshes_path(type), .handler = list, .run_on = run_on});
   }
 }
 

@@ -225,6 +225,26 @@ TEST_F(Resources, Keeps_secrets_from_everybody_but_administrators) {
   EXPECT_EQ(from_elsewhere("GET", "/meshes/m").status, 200);
 }
 
+TEST_F(Resources, Waits_for_secrets_that_are_on_their_way_for_those_who_may_see_them) {
+  std::vector<std::string> waits;
+  deps_hook = [&](ApiDeps& deps) {
+    deps.wait_for_secrets = [&](const std::string& mesh, std::string_view prefix) {
+      waits.push_back(fmt::format("{}/{}", mesh, prefix));
+    };
+  };
+  stored(kMesh);
+  call({.target = "/secrets", .from = "10.0.0.1"});
+  get("/meshes/m");
+  EXPECT_TRUE(waits.empty());
+  get("/meshes/m/secrets/s");
+  get("/meshes/m/secrets");
+  get("/secrets");
+  get("/global-secrets/admin-user-token");
+  get("/global-secrets");
+  EXPECT_EQ(waits, (std::vector<std::string>{"m/s", "m/", "m/", "/admin-user-token", "/"}));
+  EXPECT_EQ(worker.done, 6);
+}
+
 // ---- as Kubernetes objects
 
 TEST_F(Resources, Refuses_unknown_formats) {

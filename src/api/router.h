@@ -16,7 +16,11 @@ using Handler = std::function<net::HttpResponse(const Request&)>;
 using Respond = std::function<void(net::HttpResponse)>;
 using AsyncHandler = std::function<void(Request request, Respond respond)>;
 
-enum class RunOn { Loop, Worker };
+enum class RunOn {
+  Loop,
+  Worker,
+  WorkerIfLarge,  // a list: on the worker when all of it, or a large part, is asked for
+};
 
 // One verb on one path. Exactly one of the handlers is set.
 struct Route {

@@ -15,14 +15,18 @@
 
 namespace kuma::api::testing {
 
-// Runs work at once, on the caller's thread.
-class InlineExecutor final : public Executor {
- public:
-  void post(std::function<void()> work) override {
-    ++posted;
+// A worker that does its work at once, on the caller's thread; none when it is told to be full.
+struct InlineWorker {
+  bool run(const std::function<void()>& work) {
+    if (full) {
+      return false;
+    }
+    ++done;
     work();
+    return true;
   }
-  int posted = 0;
+  bool full = false;
+  int done = 0;
 };
 
 struct Answer {
@@ -92,7 +96,7 @@ class ApiHarness {
 
   ManualClock clock;
   config::Config config;
-  InlineExecutor worker;
+  InlineWorker worker;
   model::Registry registry;
   std::unique_ptr<store::Store> store;
   std::function<void(ApiDeps&)> deps_hook;
@@ -138,8 +142,12 @@ class ApiHarness {
 
   net::HttpHandler& handler() {
     if (!handler_) {
-      ApiDeps deps{
-          .config = config, .registry = registry, .store = *store, .clock = clock, .worker = worker, .writer = {}};
+      ApiDeps deps{.config = config,
+                   .registry = registry,
+                   .store = *store,
+                   .clock = clock,
+                   .run_on_worker = [this](std::function<void()> work) { return worker.run(std::move(work)); },
+                   .writer = {}};
       deps.writer.create = [this](model::Resource resource) {
         KUMA_RETURN_IF_ERROR(check_mesh(resource));
         return store->create(std::move(resource)).status();

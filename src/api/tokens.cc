@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <map>
 #include <optional>
 
 #include "api/access.h"
@@ -18,7 +18,7 @@ constexpr std::string_view kEmpty = "cannot be empty";
 // refuses one of another kind.
 struct TokenRequest {
   std::string name, mesh, zone, type, valid_for;
-  std::vector<std::pair<std::string, std::vector<std::string>>> tags;
+  std::map<std::string, std::vector<std::string>> tags;
   std::vector<std::string> groups;
   std::optional<std::vector<std::string>> scope;
 };
@@ -63,9 +63,8 @@ bool read_tags(const json::value& body, TokenRequest& out) {
     if (!read_texts(tag.value(), values)) {
       return false;
     }
-    out.tags.emplace_back(tag.key(), std::move(values));
+    out.tags[tag.key()] = std::move(values);
   }
-  std::sort(out.tags.begin(), out.tags.end());
   return true;
 }
 
@@ -128,7 +127,7 @@ net::HttpResponse issue_dataplane(const ApiDeps& deps, const User& user, const T
     return issuer_disabled();
   }
   return token_response(deps.tokens.dataplane(
-      {.name = request.name, .mesh = request.mesh, .type = request.type, .tags = request.tags}, lifetime));
+      {.name = request.name, .mesh = request.mesh, .tags = request.tags, .type = request.type}, lifetime));
 }
 
 net::HttpResponse issue_zone(const ApiDeps& deps, const User& user, const TokenRequest& request) {
@@ -144,7 +143,7 @@ net::HttpResponse issue_zone(const ApiDeps& deps, const User& user, const TokenR
     return violations_response(titles::kInvalidRequest, violations);
   }
   return deps.tokens.zone == nullptr ? issuer_disabled()
-                                     : token_response(deps.tokens.zone(request.zone, *request.scope, lifetime));
+                                     : token_response(deps.tokens.zone({request.zone, *request.scope}, lifetime));
 }
 
 net::HttpResponse issue_zone_ingress(const ApiDeps& deps, const User& user, const TokenRequest& request) {

@@ -13,7 +13,7 @@ struct Tokens : ::testing::Test, ApiHarness {
   Tokens() {
     deps_hook = [](ApiDeps& deps) {
       // Issuers that answer with what they were asked.
-      deps.tokens.dataplane = [](const TokenIssuers::Dataplane& token,
+      deps.tokens.dataplane = [](const security::DataplaneClaims& token,
                                  std::chrono::nanoseconds valid_for) -> absl::StatusOr<std::string> {
         if (token.mesh == "none") {
           return absl::NotFoundError("there is no signing key with KID 1. x");
@@ -25,10 +25,9 @@ struct Tokens : ::testing::Test, ApiHarness {
         return fmt::format("{}/{}/{}/{}{}", token.mesh, token.name, token.type, tags,
                            valid_for / std::chrono::seconds(1));
       };
-      deps.tokens.zone = [](const std::string& zone, const std::vector<std::string>& scope,
-                            std::chrono::nanoseconds valid_for) {
+      deps.tokens.zone = [](const security::ZoneClaims& token, std::chrono::nanoseconds valid_for) {
         return absl::StatusOr<std::string>(
-            fmt::format("{}/{}/{}", zone, fmt::join(scope, ","), valid_for / std::chrono::seconds(1)));
+            fmt::format("{}/{}/{}", token.zone, fmt::join(token.scope, ","), valid_for / std::chrono::seconds(1)));
       };
       deps.tokens.zone_ingress = [](const std::string& zone, std::chrono::nanoseconds valid_for) {
         return absl::StatusOr<std::string>(fmt::format("{}/{}", zone, valid_for / std::chrono::seconds(1)));
@@ -109,7 +108,7 @@ TEST_F(Tokens, Are_issued_as_text_on_the_worker) {
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.header("Content-Type"), "text/plain");
   EXPECT_EQ(answer.body, "m/web-1/dataplane/a=1 b=2|3 5400");
-  EXPECT_EQ(worker.posted, 1);
+  EXPECT_EQ(worker.done, 1);
   EXPECT_EQ(post("dataplane", R"({"mesh": "m"})").body, "m///315360000");
   EXPECT_EQ(post("zone", R"({"scope": []})").body, "//315360000");
   EXPECT_EQ(post("zone", R"({"zone": "z", "scope": ["ingress", "cp"], "validFor": "10m"})").body, "z/ingress,cp/600");
