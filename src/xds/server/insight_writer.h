@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "manager/resource_manager.h"
+#include "mesh/v1alpha1/dataplane_insight.pb.h"
+#include "xds/server/session.h"
+
+namespace kuma::xds {
+
+// What a proxy's insight says of its certificate.
+struct CertificateInfo {
+  WallTime issued_at{};
+  WallTime expires_at{};
+  uint32_t regenerations = 0;
+  std::string issued_backend;
+  std::vector<std::string> supported_backends;
+
+  bool operator==(const CertificateInfo&) const = default;
+};
+
+// Keeps the insights of connected proxies (spec/xds-server.md §7): one subscription a stream, written at a bounded rate: the
+// first time as soon as the proxy has acknowledged what it was sent, then each proxy at most once per flush interval, and
+// when the stream ends. Nothing is written that has not changed.
+//
+// Status writes go to the store through the manager like any other, but no configuration depends on them, so they wake
+// nobody (but for the one bit of PERMISSIVE meshes).
+//
+// Thread: any. Writes are made on `executor`, which may wait for the store.
+class InsightWriter {
+ public:
+  struct Options {
+    std::string control_plane_id;
+    std::chrono::nanoseconds flush_interval = std::chrono::seconds(10);
+    std::chrono::nanoseconds generation_interval = std::chrono::seconds(150);  // half the idle timeout
+    uint32_t subscription_limit = 2;
+  };
+  InsightWriter(Options options, const model::Registry& registry, manager::ResourceManager& manager, const Clock& clock,
+                TimerExecutor& executor);
+  ~InsightWriter();  // stop()
+
+  // A stream of a proxy has opened; `id` is what the other calls name it by.
+  uint64_t open(const model::ResourceType& proxy_type, const model::ResourceKey& proxy, const ::kuma::mesh::v1alpha1::Version& version);
+  // `settled`: the proxy has acknowledged all there is.
+  void on_events(uint64_t id, const std::vector<AdsSession::Event>& events, bool settled);
+  void set_certificate(const model::ResourceKey& proxy, std::optional<CertificateInfo> certificate);
+  void close(uint64_t id);
+
+  // Writes what is pending and writes nothing after it.
+  void stop();
+
+ private:
+  struct Stream;
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace kuma::xds
