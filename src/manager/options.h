@@ -10,7 +10,7 @@ enum class Mode { Standalone, Global, Zone };
 struct Options {
   Mode mode = Mode::Standalone;
   // multizone.zone.name: dataplanes get it as their tag kuma.io/zone. May be set in standalone too.
-  std::string zone_name;
+  std::string zone_name{};
   // store.unsafeDelete: meshes with dataplanes, zones that are online and secrets in use can be deleted.
   bool unsafe_delete = false;
   // defaults.skipMeshCreation, defaults.skipTenantResources

@@ -21,15 +21,15 @@ struct StaticPublicKey {
 
 struct TokenSources {
   bool use_secrets = true;
-  std::vector<StaticPublicKey> public_keys;
+  std::vector<StaticPublicKey> public_keys{};
 };
 
 struct ValidatorOptions {
-  TokenSources dataplane;
-  TokenSources zone;
-  TokenSources user;
+  TokenSources dataplane{};
+  TokenSources zone{};
+  TokenSources user{};
   bool zone_mode = false;  // zone tokens are verified with the public keys that the global sends
-  std::string zone_name;   // of this control plane
+  std::string zone_name{};  // of this control plane
 };
 
 // Decides whether a token opens a door (spec/tokens-and-secrets.md §3), with keys and revocations as they are in the store

@@ -34,8 +34,8 @@ struct CertificateSpec {
     kCrlSign = 1 << 6,
   };
 
-  std::string common_name;  // with `O=Kuma, OU=Mesh`; empty: an empty subject, and so critical alternative names
-  std::vector<AltName> names;
+  std::string common_name{};  // with `O=Kuma, OU=Mesh`; empty: an empty subject, and so critical alternative names
+  std::vector<AltName> names{};
   bool is_ca = false;
   unsigned key_usage = 0;  // of KeyUsage
   bool server_auth = false;

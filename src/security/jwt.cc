@@ -41,7 +41,7 @@ std::optional<std::string> string_member(const json::object& object, std::string
   return std::string(value->get_string());
 }
 
-// Seconds since 1970 with a fraction. An absent or null claim is nothing.
+// Seconds since 1970; a fraction is cut off. An absent or null claim is nothing.
 absl::StatusOr<std::optional<WallTime>> time_claim(const json::object& claims, std::string_view name) {
   static constexpr double kSecondsMax = 9e9;  // what nanoseconds in 64 bits can hold, about the year 2255
   const json::value* value = find_claim(claims, name);
@@ -52,9 +52,7 @@ absl::StatusOr<std::optional<WallTime>> time_claim(const json::object& claims, s
     return absl::InvalidArgumentError(fmt::format("the claim {} is not a number", name));
   }
   const double seconds = std::min(kSecondsMax, std::max(-kSecondsMax, value->to_number<double>()));
-  const auto whole = static_cast<int64_t>(std::floor(seconds));
-  const auto rest = static_cast<int64_t>((seconds - std::floor(seconds)) * 1e9);
-  return WallTime(std::chrono::seconds(whole) + std::chrono::nanoseconds(rest));
+  return WallTime(std::chrono::seconds(static_cast<int64_t>(std::floor(seconds))));
 }
 
 }  // namespace

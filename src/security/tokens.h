@@ -18,10 +18,10 @@ namespace kuma::security {
 
 // The claims of the kinds of tokens (spec/tokens-and-secrets.md §1). An empty claim restricts nothing.
 struct DataplaneClaims {
-  std::string name;
-  std::string mesh;
-  std::map<std::string, std::vector<std::string>> tags;
-  std::string type;
+  std::string name{};
+  std::string mesh{};
+  std::map<std::string, std::vector<std::string>> tags{};
+  std::string type{};
 };
 
 struct ZoneClaims {
