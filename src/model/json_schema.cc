@@ -207,8 +207,8 @@ absl::StatusOr<json::value> JsonSchema::normalize(const json::value& value) cons
     }
     case Kind::Map: {
       json::object out;
-      const json::value ordered = value.is_object() ? json::value(value) : json::value(json::object());
-      for (const auto& [key, member] : kuma::sorted(ordered).get_object()) {
+      const json::value ordered = kuma::sorted(value.is_object() ? value : json::value(json::object()));
+      for (const auto& [key, member] : ordered.get_object()) {
         KUMA_ASSIGN_OR_RETURN(json::value normal, element[0].normalize(member));
         out.emplace(key, std::move(normal));
       }
