@@ -1,5 +1,7 @@
 #include "dp/connection_watch.h"
 
+#include "base/status.h"
+
 namespace kuma::dp {
 
 using namespace std::chrono_literals;
@@ -39,6 +41,10 @@ void ConnectionWatch::on_answer(const absl::StatusOr<HttpAnswer>& answer) {
     if (const auto connected = parse_connected_state(answer->body)) {
       on_state(*connected);
     }
+  } else {
+    log_.debug(
+        "run", "could not ask Envoy for its connection to the control plane",
+        {{"error", answer.ok() ? fmt::format("status {}", answer->status) : std::string(message_of(answer.status()))}});
   }
   timer_ = executor_.post_after(connected_ ? 5s : 1s, [this] { ask(); });
 }

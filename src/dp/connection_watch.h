@@ -24,7 +24,7 @@ class ConnectionWatch {
  public:
   // GET /stats with kQuery from Envoy's admin API; the answer on the executor.
   using Fetch = std::function<void(std::function<void(absl::StatusOr<HttpAnswer>)> done)>;
-  static constexpr std::string_view kQuery = "/stats?filter=^control_plane.connected_state$";
+  static constexpr std::string_view kQuery = "/stats?filter=%5Econtrol_plane.connected_state%24";
 
   ConnectionWatch(TimerExecutor& executor, Log& log, std::string cp_address, Fetch fetch);
 

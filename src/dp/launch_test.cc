@@ -33,7 +33,7 @@ TEST(ProxyResource, Refuses_what_is_no_resource) {
 }
 
 TEST(ProxyResource, Is_validated_as_the_control_plane_will) {
-  EXPECT_EQ(parse_proxy_resource("type: Dataplane\nmesh: default\nname: web-1\n").status().message(),
+  EXPECT_EQ(parse_proxy_resource("type: Dataplane\nmesh: default\nname: web-1\nnetworking: {}\n").status().message(),
             "networking: has to contain at least one inbound interface or gateway; networking.address: address can't "
             "be empty");
 }

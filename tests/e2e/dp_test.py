@@ -161,6 +161,7 @@ class Ads:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+            connection.close()
 
 
 def bootstrap_answer(admin_port, ads_port=None):
