@@ -76,7 +76,7 @@ void MeshSetup::make_signing_key_later(const std::string& mesh) {
     if (status.ok()) {
       status = finish(mesh);
     }
-    if (!status.ok()) {
+    if (!status.ok() && !absl::IsNotFound(status)) {  // NotFound: the mesh has been deleted meanwhile
       make_logger("manager")->error("the signing key of mesh {} could not be made: {}", mesh, message_of(status));
     }
     parts_.pending.finish(signing_key_of(mesh));

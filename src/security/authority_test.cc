@@ -150,6 +150,23 @@ TEST(Identity, Of_an_ecdsa_authority_verifies_too) {
   EXPECT_EQ(testing::verify(ca_pem, identity->pair.certificate_pem, kNow, X509_PURPOSE_SSL_SERVER), "");
 }
 
+// The short way into a certificate that P-256 keys have must end where the general one does.
+TEST(Identity, Holds_its_key_as_openssl_would_write_it) {
+  const auto identity = issue_identity(*authority(), "shop", tags(), 2h, kNow);
+  const Certificate leaf = testing::parse_one(identity->pair.certificate_pem);
+  X509* twin = X509_new();
+  X509_set_pubkey(twin, PrivateKey::parse_pem(identity->pair.key_pem)->native());
+  EXPECT_EQ(X509_PUBKEY_eq(X509_get_X509_PUBKEY(leaf.native()), X509_get_X509_PUBKEY(twin)), 1);
+  unsigned char* ours = nullptr;
+  unsigned char* theirs = nullptr;
+  const int our_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf.native()), &ours);
+  const int their_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(twin), &theirs);
+  EXPECT_EQ(std::string(ours, ours + our_size), std::string(theirs, theirs + their_size));
+  OPENSSL_free(ours);
+  OPENSSL_free(theirs);
+  X509_free(twin);
+}
+
 TEST(AdminCa, Signs_servers_for_their_addresses_and_our_client) {
   const std::string ca_pem = *build_system_ca(kEnvoyAdminCaName, testing::rsa_key(), kNow);
   EXPECT_THAT(testing::print(testing::parse_one(ca_pem)), HasSubstr("Subject: CN=Envoy Admin CA,OU=Mesh,O=Kuma"));

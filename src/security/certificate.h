@@ -61,6 +61,7 @@ class Certificate {
   static std::vector<absl::StatusOr<Certificate>> parse_each(std::string_view pem);
 
   bool is_ca() const;
+  bool denies_ca() const;      // its basic constraints are there and say that it is none
   unsigned key_usage() const;  // of CertificateSpec::KeyUsage; 0 when it does not say
   bool matches(const PrivateKey& key) const;
   WallTime not_before() const;

@@ -1,6 +1,7 @@
 #include "security/key.h"
 
 #include <openssl/ec.h>
+#include <openssl/objects.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
@@ -95,6 +96,13 @@ absl::StatusOr<PrivateKey> PrivateKey::parse_pkcs1(std::string_view der) {
 }
 
 bool PrivateKey::is_rsa() const { return is_rsa_key(key_.get()); }
+
+bool PrivateKey::is_p256() const {
+  char group[32] = {};
+  return EVP_PKEY_get_base_id(key_.get()) == EVP_PKEY_EC &&
+         EVP_PKEY_get_group_name(key_.get(), group, sizeof(group), nullptr) == 1 &&
+         std::string_view(group) == SN_X9_62_prime256v1;
+}
 
 unsigned PrivateKey::bits() const { return static_cast<unsigned>(EVP_PKEY_get_bits(key_.get())); }
 

@@ -31,6 +31,7 @@ class PrivateKey {
   static absl::StatusOr<PrivateKey> parse_pkcs1(std::string_view der);
 
   bool is_rsa() const;
+  bool is_p256() const;
   unsigned bits() const;
   // `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC1).
   std::string to_pem() const;

@@ -57,6 +57,8 @@ TEST(PrivateKey, Writes_ecdsa_as_sec1_and_reads_it_back) {
   const auto key = PrivateKey::generate_ec();
   ASSERT_TRUE(key.ok());
   EXPECT_FALSE(key->is_rsa());
+  EXPECT_TRUE(key->is_p256());
+  EXPECT_FALSE(testing::rsa_key().is_p256());
   EXPECT_EQ(key->bits(), 256U);
   EXPECT_EQ(pem_label(key->to_pem()), "EC PRIVATE KEY");
   EXPECT_EQ(PrivateKey::parse_pem(key->to_pem())->to_pem(), key->to_pem());

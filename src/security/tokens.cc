@@ -10,6 +10,7 @@ namespace kuma::security {
 namespace {
 
 constexpr std::chrono::minutes kValidBefore{5};
+constexpr size_t kParsedKeysMax = 1000;  // one a mesh and kind
 
 int64_t unix_seconds(WallTime time) {
   return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
@@ -125,14 +126,6 @@ absl::StatusOr<std::string> key_of(const Jwt& jwt, const TokenKeys& keys) {
     return absl::UnauthenticatedError("legacy key are not supported");
   }
   return keys.legacy_secret();
-}
-
-absl::Status verify_signature(const Jwt& jwt, const std::string& key) {
-  if (jwt.algorithm == "HS256") {
-    return verify_legacy(jwt, key);
-  }
-  KUMA_ASSIGN_OR_RETURN(const PublicKey parsed, PublicKey::parse(key));
-  return verify_rs256(jwt, parsed);
 }
 
 std::string id_of(const json::object& claims) {
@@ -269,7 +262,7 @@ absl::StatusOr<TokenVerifier::Claims> TokenVerifier::verify(std::string_view tok
   const Digest digest = sha256(sha256(token) + sha256(*key));
   Claims claims = recall(digest);
   if (claims == nullptr) {
-    if (absl::Status status = verify_signature(*jwt, *key); !status.ok()) {
+    if (absl::Status status = check_signature(*jwt, *key); !status.ok()) {
       return parse_error(status);
     }
     claims = std::make_shared<const json::object>(jwt->claims);
@@ -290,6 +283,31 @@ absl::StatusOr<TokenVerifier::Claims> TokenVerifier::peek(std::string_view token
     return parse_error(jwt.status());
   }
   return std::make_shared<const json::object>(std::move(jwt->claims));
+}
+
+absl::Status TokenVerifier::check_signature(const Jwt& jwt, const std::string& key) {
+  if (jwt.algorithm == "HS256") {
+    return verify_legacy(jwt, key);
+  }
+  KUMA_ASSIGN_OR_RETURN(const PublicKey parsed, parse_key(key));
+  return verify_rs256(jwt, parsed);
+}
+
+absl::StatusOr<PublicKey> TokenVerifier::parse_key(const std::string& text) {
+  Digest digest = sha256(text);
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = parsed_keys_.find(digest); found != parsed_keys_.end()) {
+      return found->second;
+    }
+  }
+  KUMA_ASSIGN_OR_RETURN(PublicKey key, PublicKey::parse(text));
+  const std::lock_guard lock(mutex_);
+  if (parsed_keys_.size() >= kParsedKeysMax) {
+    parsed_keys_.clear();
+  }
+  parsed_keys_.emplace(std::move(digest), key);
+  return key;
 }
 
 size_t TokenVerifier::signatures_checked() const {
@@ -318,6 +336,9 @@ void TokenVerifier::remember(Digest digest, Claims claims) {
 }
 
 void TokenVerifier::keep(Digest digest, Claims claims) {
+  if (remembered_max_ == 0) {
+    return;
+  }
   if (newer_.size() >= remembered_max_) {
     older_ = std::move(newer_);
     newer_.clear();

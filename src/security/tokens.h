@@ -80,7 +80,7 @@ struct TokenKeys {
 // a key is remembered; times and revocation are checked each time, and the key is looked up each time too, so a removed or
 // replaced key ends its tokens at once.
 //
-// Remembers at most 2 × `remembered_max` tokens. Thread: any.
+// Remembers at most 2 × `remembered_max` tokens (0: none). Thread: any.
 class TokenVerifier {
  public:
   // `in_memory_store` only changes error texts: with it a restart makes new keys, and the reader should know.
@@ -96,7 +96,9 @@ class TokenVerifier {
   size_t signatures_checked() const;  // for metrics and tests
 
  private:
-  using Digest = std::string;  // of token and key
+  using Digest = std::string;
+  absl::Status check_signature(const Jwt& jwt, const std::string& key);
+  absl::StatusOr<PublicKey> parse_key(const std::string& text);
   Claims recall(const Digest& digest);
   void remember(Digest digest, Claims claims);
   void keep(Digest digest, Claims claims);  // with mutex_ held
@@ -107,7 +109,9 @@ class TokenVerifier {
   const size_t remembered_max_;
   mutable std::mutex mutex_;  // guards all below
   // Two generations: when the newer one is full it becomes the older one, which is forgotten.
-  absl::flat_hash_map<Digest, Claims> newer_, older_;
+  absl::flat_hash_map<Digest, Claims> newer_, older_;  // by token and key
+  // Reading a key costs twenty times what verifying with it does.
+  absl::flat_hash_map<Digest, PublicKey> parsed_keys_;
   size_t signatures_checked_ = 0;
 };
 
