@@ -42,7 +42,11 @@ struct ChannelOptions {
 };
 
 // One HTTP/2 connection to a gRPC server, on one loop. Does not reconnect: its owner makes a new one when on_closed() of
-// the streams says that it is gone, at the owner's own pace.
+// the streams says that it is gone, at the owner's own pace. Methods may be called from any thread; handlers run on the
+// loop. A `grpc-timeout` in the metadata ends the call on this side too.
+//
+// The destructor closes: off the loop it waits until every stream has heard on_closed(); on the loop they have heard it
+// when it returns, but those of a channel destroyed within one of its own callbacks hear it right after that callback.
 class GrpcChannel {
  public:
   // Connects in the background; streams opened meanwhile wait for it.

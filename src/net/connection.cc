@@ -145,6 +145,9 @@ void Connection::end(const std::string& cause) {
   ended_ = true;
   timer_.cancel();
   wire_.flush();  // an alert of TLS that says why
+  if (secured_ && !wire_.broken() && !lingering_) {
+    wire_.shutdown_write();
+  }
   wire_.close();
   in_turn_ = true;
   if (protocol_ != nullptr) {
@@ -204,7 +207,7 @@ bool Connection::read_once() {
 
 bool Connection::continue_handshake() {
   if (!wire_.tls()) {
-    wire_.start_tls(tls_, host_);
+    wire_.start_tls(tls_, host_, alpn_);
   }
   switch (wire_.handshake()) {
     case Wire::Outcome::Again:
@@ -269,7 +272,6 @@ void Connection::finish_turn() {
 
 void Connection::begin_linger() {
   if (linger_ <= std::chrono::nanoseconds(0) || peer_done_) {
-    wire_.shutdown_write();
     end("closed");
     return;
   }

@@ -53,6 +53,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void start(std::unique_ptr<Protocol> protocol, std::shared_ptr<const TlsContext> tls, const std::string& host,
              std::function<void()> on_gone);
 
+  // Offered by a client's TLS; before start().
+  void offer_alpn(std::string_view protocol) { alpn_ = protocol; }
+
   // Runs `work` as a turn; later if a turn is under way.
   void run_turn(std::function<void()> work);
   // A write pass soon (at the end of this turn).
@@ -118,6 +121,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   std::string fail_cause_;
   int input_pauses_ = 0;
   std::string host_;
+  std::string_view alpn_;
   bool secured_ = false;
   bool read_after_send_error_ = false;
   bool in_turn_ = false;

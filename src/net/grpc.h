@@ -44,7 +44,8 @@ class GrpcStream {
 
   // Bytes queued and not yet given to the kernel; the caller paces itself by it (StreamHandler::on_drained).
   virtual size_t pending_bytes() const = 0;
-  // Stops and resumes the delivery of messages; HTTP/2's window then holds the peer back.
+  // Stops and resumes the delivery of messages; HTTP/2's window then holds the peer back. What is held back when the call
+  // ends is dropped.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
 };

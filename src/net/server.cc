@@ -1,6 +1,8 @@
 #include "net/server.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cassert>
 #include <cerrno>
@@ -40,6 +42,7 @@ struct Server::Impl {
   }
 
   absl::Status listen();
+  absl::Status listen_unix();
   void wait_to_accept();
   void accept_some();
   void hand_over(int descriptor, int family);
@@ -73,8 +76,39 @@ void adopt(const std::shared_ptr<ServerCore>& core, ServerCore::PerLoop& loop, t
 
 }  // namespace
 
+// The acceptor is told that its socket is one of IPv4: all that it does with it is to wait.
+absl::Status Server::Impl::listen_unix() {
+  const std::string& path = core->options.unix_path;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return absl::InvalidArgumentError(fmt::format("cannot listen on {}: the path is too long for a socket", path));
+  }
+  path.copy(address.sun_path, path.size());
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  error_code error;
+  acceptor = std::make_unique<tcp::acceptor>(core->loops.front().loop->io());
+  if (descriptor < 0 || ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(descriptor, kBacklog) != 0) {
+    error = error_code(errno, boost::system::system_category());
+  } else {
+    acceptor->assign(tcp::v4(), descriptor, error);
+  }
+  if (error) {
+    if (descriptor >= 0) {
+      ::close(descriptor);
+    }
+    acceptor.reset();
+    return absl::UnavailableError(fmt::format("cannot listen on {}: {}", path, error.message()));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Server::Impl::listen() {
   const auto& options = core->options;
+  if (!options.unix_path.empty()) {
+    return listen_unix();
+  }
   error_code error;
   const auto address = options.address.empty() ? asio::ip::address(asio::ip::address_v6::any())
                                                : asio::ip::make_address(options.address, error);
@@ -122,7 +156,8 @@ void Server::Impl::wait_to_accept() {
 }
 
 void Server::Impl::accept_some() {
-  const int family = acceptor->local_endpoint().protocol().family();
+  const int family =
+      core->options.unix_path.empty() ? acceptor->local_endpoint().protocol().family() : static_cast<int>(AF_INET);
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     const int descriptor = ::accept4(acceptor->native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {

@@ -37,6 +37,7 @@ struct ServerOptions {
   std::string name = {};                  // in logs and metrics: "dp-server"
   std::string address = "0.0.0.0";   // empty: all, IPv4 and IPv6
   uint16_t port = 0;                 // 0: a free one, see Server::port()
+  std::string unix_path = {};        // non-empty: a Unix socket there instead of address and port; must not exist yet
   std::shared_ptr<const TlsContext> tls = nullptr;  // null: clear text
   ServerLimits limits = {};
 };

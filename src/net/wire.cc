@@ -100,7 +100,7 @@ Wire::Wire(LoopImpl& loop, asio::ip::tcp::socket socket)
 
 Wire::~Wire() = default;
 
-void Wire::start_tls(std::shared_ptr<const TlsContext> context, const std::string& host) {
+void Wire::start_tls(std::shared_ptr<const TlsContext> context, const std::string& host, std::string_view alpn) {
   tls_context_ = std::move(context);
   ERR_clear_error();
   ssl_.reset(SSL_new(tls_context_->ssl_context.get()));
@@ -121,6 +121,10 @@ void Wire::start_tls(std::shared_ptr<const TlsContext> context, const std::strin
   const bool address = is_ip_address(name);
   if (!address) {
     SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
+  }
+  if (!alpn.empty()) {
+    const std::string list = static_cast<char>(alpn.size()) + std::string(alpn);
+    SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(list.data()), static_cast<unsigned>(list.size()));
   }
   if (tls_context_->verify) {
     SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);

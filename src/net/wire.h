@@ -32,8 +32,8 @@ class Wire {
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;
 
-  // Begins TLS; `host` is the name or address that a client dialled.
-  void start_tls(std::shared_ptr<const TlsContext> context, const std::string& host);
+  // Begins TLS; `host` is the name or address that a client dialled, `alpn` the one protocol it offers, if any.
+  void start_tls(std::shared_ptr<const TlsContext> context, const std::string& host, std::string_view alpn);
   Outcome handshake();
   bool tls() const { return ssl_ != nullptr; }
   // What ALPN agreed on (`h2`), or empty.
