@@ -15,6 +15,7 @@
 #include "dp/connection_watch.h"
 #include "dp/launch.h"
 #include "dp/main_loop.h"
+#include "dp/metrics_hijacker.h"
 #include "dp/output_pump.h"
 #include "dp/process.h"
 #include "dp/readiness.h"
@@ -28,6 +29,7 @@ namespace {
 
 constexpr auto kAttemptTimeout = 10s;
 constexpr auto kAdminTimeout = 5s;
+constexpr auto kScrapeTimeout = 10s;
 constexpr auto kComponentPause = 5s;
 constexpr auto kOutputPatience = std::chrono::milliseconds(500);
 
@@ -44,12 +46,14 @@ class Runner final : private SupervisorActions {
 
   absl::Status set_up_client();
   void post_back(net::HttpCall call, Answer done);
+  std::string admin_url(std::string_view path) const;
   void call_admin(std::string_view method, std::string_view path, Answer done);
   void on_signal(int signal);
   void on_bootstrap(absl::StatusOr<Bootstrap> bootstrap);
   absl::Status start_everything();
   absl::Status start_envoy();
   absl::Status start_readiness();
+  absl::Status start_metrics();
   void start_access_logs();
   void on_envoy_line(std::string_view line);
 
@@ -74,6 +78,8 @@ class Runner final : private SupervisorActions {
   std::unique_ptr<ChildProcess> envoy_;
   std::optional<OutputPump> envoy_output_;
   std::unique_ptr<net::Server> readiness_;
+  std::optional<MetricsHijacker> hijacker_;  // used on the network's loop
+  std::unique_ptr<net::Server> metrics_;
   std::unique_ptr<AccessLogStreamer> access_logs_;
   std::shared_ptr<void> access_logs_timer_;
   std::optional<ConnectionWatch> connection_watch_;
@@ -128,6 +134,7 @@ absl::Status Runner::run() {
     envoy_output_->finish(kOutputPatience);
   }
   readiness_.reset();
+  metrics_.reset();
   access_logs_timer_.reset();
   access_logs_.reset();
   network_.stop();
@@ -145,10 +152,14 @@ void Runner::post_back(net::HttpCall call, Answer done) {
       });
 }
 
+std::string Runner::admin_url(std::string_view path) const {
+  return fmt::format("http://{}{}", join_host_port(bootstrap_->admin_address, bootstrap_->admin_port), path);
+}
+
 void Runner::call_admin(std::string_view method, std::string_view path, Answer done) {
   net::HttpCall call;
   call.method = method;
-  call.url = fmt::format("http://{}{}", join_host_port(bootstrap_->admin_address, bootstrap_->admin_port), path);
+  call.url = admin_url(path);
   call.timeout = kAdminTimeout;
   post_back(std::move(call), std::move(done));
 }
@@ -181,6 +192,7 @@ void Runner::on_bootstrap(absl::StatusOr<Bootstrap> bootstrap) {
 absl::Status Runner::start_everything() {
   log_.info("run", "starting Kuma DP", {{"version", kVersion}});
   KUMA_RETURN_IF_ERROR(start_readiness());
+  KUMA_RETURN_IF_ERROR(start_metrics());
   start_access_logs();  // before Envoy, which would make a plain file in the pipe's place
   KUMA_RETURN_IF_ERROR(start_envoy());
   supervisor_.emplace(loop_, log_, Supervisor::Times{.drain = launch_.settings.drain_time},
@@ -246,6 +258,41 @@ absl::Status Runner::start_readiness() {
     responder.send(answer_readiness(request.method, request.target, terminating_));
   });
   return readiness_->start();
+}
+
+absl::Status Runner::start_metrics() {
+  const std::string& path = launch_.request.metrics_path;
+  KUMA_RETURN_IF_ERROR(clear_socket_path(path));
+  hijacker_.emplace(
+      log_, bootstrap_->admin_port == 0 ? std::string() : admin_url("/stats"), bootstrap_->metrics,
+      [this](std::string url, net::Headers headers,
+             std::function<void(absl::StatusOr<MetricsHijacker::Fetched>)> done) {
+        net::HttpCall call;
+        call.url = std::move(url);
+        call.headers = std::move(headers);
+        call.timeout = kScrapeTimeout;
+        net::http_call(
+            network_.at(0), std::move(call), [done = std::move(done)](absl::StatusOr<net::HttpResponse> response) {
+              if (!response.ok()) {
+                done(response.status());
+                return;
+              }
+              done(MetricsHijacker::Fetched{.content_type = std::string(response->headers.get("content-type")),
+                                            .body = std::move(response->body)});
+            });
+      });
+  metrics_ = std::make_unique<net::Server>(
+      network_, net::ServerOptions{.name = "metrics", .unix_path = path, .tls = nullptr, .limits = {}});
+  metrics_->handle_http([this](net::HttpRequest request, net::HttpResponder responder) {
+    auto reply = std::make_shared<net::HttpResponder>(std::move(responder));
+    hijacker_->handle(request.target, request.headers, [reply](MetricsAnswer answer) {
+      net::HttpResponse response;
+      response.headers.add("content-type", std::move(answer.content_type));
+      response.body = std::move(answer.body);
+      reply->send(std::move(response));
+    });
+  });
+  return metrics_->start();
 }
 
 // A proxy without access logs is better than none, so failing is no reason to end.

@@ -421,6 +421,28 @@ class WithEnvoy(KumaDp):
         ads.refuse = None
         self.expect_log("connected to the control plane", 60)
 
+    def test_metrics_of_envoy_are_served_on_the_socket(self):
+        self.start_and_wait()
+        path, = (self.dir / "tmp").glob("kuma-dp-*/kuma-mh-web-1-default.sock")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+            connection.sendall(b"GET /?filter=server.uptime HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        self.assertTrue(answer.startswith("HTTP/1.1 200"), answer)
+        self.assertIn("text/plain; version=0.0.4; charset=utf-8", answer)
+        self.assertIn("# TYPE envoy_server_uptime gauge\nenvoy_server_uptime ", answer)
+
+    def test_access_logs_go_where_they_say(self):
+        self.start_and_wait()
+        path, = (self.dir / "tmp").glob("kuma-dp-*/kuma-al-web-1-default.sock")
+        with socket.create_server(("127.0.0.1", 0)) as receiver:
+            with open(path, "w") as pipe:
+                pipe.write(json.dumps({"address": f"127.0.0.1:{receiver.getsockname()[1]}", "message": "hello\n"}) + "\n")
+            receiver.settimeout(5)
+            connection, _ = receiver.accept()
+            with connection:
+                self.assertEqual(connection.makefile().readline(), "hello\n")
+
     def test_control_plane_that_goes_and_comes_is_noted_and_nothing_is_restarted(self):
         port = free_port()
         ads = Ads(port)
