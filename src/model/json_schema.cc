@@ -1,11 +1,12 @@
 #include "model/json_schema.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <regex>
 
 #include "base/status.h"
 #include "base/text.h"
+#include "model/regex.h"
 
 namespace kuma::model {
 namespace {
@@ -19,7 +20,6 @@ std::string_view actual_kind(const json::value& value) {
       return "boolean";
     case json::kind::int64:
     case json::kind::uint64:
-      return "integer";
     case json::kind::double_:
       return "number";
     case json::kind::string:
@@ -86,41 +86,44 @@ bool has_kind(JsonSchema::Kind kind, const json::value& value) {
   return false;
 }
 
-bool matches(const std::string& pattern, std::string_view text) {
-  return std::regex_search(text.begin(), text.end(), std::regex(pattern, std::regex::ECMAScript));
+// A number as Go's `%g` prints it: from a million on with an exponent.
+std::string number_text(double number) {
+  const bool exponent = number != 0 && (std::abs(number) >= 1e6 || std::abs(number) < 1e-4);
+  char buffer[64];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, number, exponent ? std::chars_format::scientific : std::chars_format::fixed);
+  return error == std::errc() ? std::string(buffer, end) : "";
 }
 
-std::string bracketed(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) {
-    out += fmt::format("{}{}", out.empty() ? "" : " ", word);
-  }
-  return fmt::format("[{}]", out);
+size_t character_count(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
-
-std::string number_text(double number) { return to_json(json::value(number)); }
 
 bool is_empty(const json::value& value) {
   return (value.is_array() && value.get_array().empty()) || (value.is_object() && value.get_object().empty());
 }
 
-void check_string(const JsonSchema& schema, std::string_view text, const FieldPath& path, Violations& violations) {
-  if (!schema.enum_values.empty() &&
-      std::find(schema.enum_values.begin(), schema.enum_values.end(), text) == schema.enum_values.end()) {
-    violations.add(path, "in body should be one of {}", bracketed(schema.enum_values));
+template <typename Values, typename Value>
+void check_enum(const Values& allowed, const Value& value, const FieldPath& path, Violations& violations) {
+  if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+    violations.add(path, "in body should be one of [{}]", fmt::join(allowed, " "));
   }
-  if (schema.max_length && text.size() > *schema.max_length) {
+}
+
+void check_string(const JsonSchema& schema, std::string_view text, const FieldPath& path, Violations& violations) {
+  check_enum(schema.enum_values, text, path, violations);
+  if (schema.max_length && character_count(text) > *schema.max_length) {
     violations.add(path, "in body should be at most {} chars long", *schema.max_length);
   }
-  if (schema.min_length && text.size() < *schema.min_length) {
+  if (schema.min_length && character_count(text) < *schema.min_length) {
     violations.add(path, "in body should be at least {} chars long", *schema.min_length);
   }
-  if (schema.pattern && !matches(*schema.pattern, text)) {
+  if (schema.pattern && !regex_finds(*schema.pattern, text)) {
     violations.add(path, "in body should match '{}'", *schema.pattern);
   }
 }
 
 void check_number(const JsonSchema& schema, double number, const FieldPath& path, Violations& violations) {
+  check_enum(schema.enum_numbers, number, path, violations);
   if (schema.maximum && number > *schema.maximum) {
     violations.add(path, "in body should be less than or equal to {}", number_text(*schema.maximum));
   }
@@ -132,11 +135,23 @@ void check_number(const JsonSchema& schema, double number, const FieldPath& path
 void check_object(const JsonSchema& schema, const json::object& object, const FieldPath& path, Violations& violations) {
   for (const JsonSchema::Member& member : schema.members) {
     const json::value* value = object.if_contains(member.name);
-    if (value != nullptr && !value->is_null()) {
+    if (value != nullptr) {
       member.schema.check(*value, path.field(member.name), violations);
     } else if (member.required) {
       violations.add(path.field(member.name), "in body is required");
     }
+  }
+}
+
+void check_array(const JsonSchema& schema, const json::array& array, const FieldPath& path, Violations& violations) {
+  if (schema.max_items && array.size() > *schema.max_items) {
+    violations.add(path, "in body should have at most {} items", *schema.max_items);
+  }
+  if (schema.min_items && array.size() < *schema.min_items) {
+    violations.add(path, "in body should have at least {} items", *schema.min_items);
+  }
+  for (size_t i = 0; i < array.size(); ++i) {
+    schema.element[0].check(array[i], path.index(i), violations);
   }
 }
 
@@ -145,10 +160,10 @@ void check_object(const JsonSchema& schema, const json::object& object, const Fi
 void JsonSchema::check(const json::value& value, const FieldPath& path, Violations& violations) const {
   if (!has_kind(kind, value)) {
     if (kind == Kind::IntOrString) {
-      violations.add(path, "in body must be of type integer,string: \"{}\"", actual_kind(value));
+      violations.add("", fmt::format("\"{}\" must validate at least one schema (anyOf)", path.text()));
+      violations.add(path, "in body must be of type integer: \"{}\"", actual_kind(value));
     } else {
-      violations.add(path, "in body must be of type {}: \"{}\"", expected_kind(kind),
-                     value.is_int64() || value.is_uint64() ? "number" : actual_kind(value));
+      violations.add(path, "in body must be of type {}: \"{}\"", expected_kind(kind), actual_kind(value));
     }
     return;
   }
@@ -162,15 +177,7 @@ void JsonSchema::check(const json::value& value, const FieldPath& path, Violatio
       }
       break;
     case Kind::Array:
-      if (max_items && value.get_array().size() > *max_items) {
-        violations.add(path, "in body should have at most {} items", *max_items);
-      }
-      if (min_items && value.get_array().size() < *min_items) {
-        violations.add(path, "in body should have at least {} items", *min_items);
-      }
-      for (size_t i = 0; i < value.get_array().size(); ++i) {
-        element[0].check(value.get_array()[i], path.index(i), violations);
-      }
+      check_array(*this, value.get_array(), path, violations);
       break;
     case Kind::String:
     case Kind::Duration:
@@ -187,64 +194,134 @@ void JsonSchema::check(const json::value& value, const FieldPath& path, Violatio
   }
 }
 
-absl::StatusOr<json::value> JsonSchema::normalize(const json::value& value) const {
-  switch (kind) {
-    case Kind::Object: {
-      json::object out;
-      for (const Member& member : members) {
-        const json::value* given = find(value, member.name);
-        if (given == nullptr || given->is_null()) {
-          continue;
-        }
-        KUMA_ASSIGN_OR_RETURN(json::value normal, member.schema.normalize(*given));
-        const bool list_or_map = member.schema.kind == Kind::Array || member.schema.kind == Kind::Map;
-        if (list_or_map && !member.schema.keeps_empty && is_empty(normal)) {
-          continue;
-        }
-        out.emplace(member.name, std::move(normal));
+namespace {
+
+absl::Status unexpected(const FieldPath& path, std::string_view expected, const json::value& value) {
+  return absl::InvalidArgumentError(fmt::format("{}{}expected {}, got {}", path.text(), path.text().empty() ? "" : ": ", expected, to_json(value)));
+}
+
+absl::StatusOr<json::value> normal_value(const JsonSchema& schema, const json::value& value, const FieldPath& path);
+
+absl::StatusOr<json::value> normal_object(const JsonSchema& schema, const json::value& value, const FieldPath& path) {
+  const json::value nothing = json::object();
+  json::object out;
+  for (const JsonSchema::Member& member : schema.members) {
+    const json::value* given = find(value, member.name);
+    if (given == nullptr || given->is_null()) {
+      if (!member.schema.always_there) {
+        continue;
       }
-      return json::value(std::move(out));
+      given = &nothing;
     }
-    case Kind::Map: {
-      json::object out;
-      const json::value ordered = kuma::sorted(value.is_object() ? value : json::value(json::object()));
-      for (const auto& [key, member] : ordered.get_object()) {
-        KUMA_ASSIGN_OR_RETURN(json::value normal, element[0].normalize(member));
-        out.emplace(key, std::move(normal));
-      }
-      return json::value(std::move(out));
+    KUMA_ASSIGN_OR_RETURN(json::value normal, normal_value(member.schema, *given, path.field(member.name)));
+    const bool list_or_map = member.schema.kind == JsonSchema::Kind::Array || member.schema.kind == JsonSchema::Kind::Map;
+    if (!list_or_map || member.schema.keeps_empty || !is_empty(normal)) {
+      out.emplace(member.name, std::move(normal));
     }
-    case Kind::Array: {
+  }
+  return json::value(std::move(out));
+}
+
+absl::StatusOr<json::value> normal_map(const JsonSchema& schema, const json::object& map, const FieldPath& path) {
+  std::vector<std::string_view> keys;
+  for (const auto& [key, member] : map) {
+    keys.emplace_back(key.data(), key.size());
+  }
+  std::sort(keys.begin(), keys.end());
+  json::object out;
+  for (const std::string_view key : keys) {
+    KUMA_ASSIGN_OR_RETURN(json::value normal, normal_value(schema.element[0], map.at(key), path.key(key)));
+    out.emplace(key, std::move(normal));
+  }
+  return json::value(std::move(out));
+}
+
+absl::StatusOr<json::value> normal_integer(const JsonSchema& schema, const json::value& value, const FieldPath& path) {
+  json::error_code error;
+  const int64_t number = value.to_number<int64_t>(error);
+  if (error || number < schema.smallest || number > schema.largest) {
+    return unexpected(path, fmt::format("a whole number from {} to {}", schema.smallest, schema.largest), value);
+  }
+  return json::value(number);
+}
+
+absl::StatusOr<json::value> normal_value(const JsonSchema& schema, const json::value& value, const FieldPath& path) {
+  if (!has_kind(schema.kind, value)) {
+    return unexpected(path, fmt::format("a value of type {}", expected_kind(schema.kind)), value);
+  }
+  switch (schema.kind) {
+    case JsonSchema::Kind::Object:
+      return normal_object(schema, value, path);
+    case JsonSchema::Kind::Map:
+      return normal_map(schema, value.get_object(), path);
+    case JsonSchema::Kind::Array: {
       json::array out;
-      if (const json::array* given = value.if_array()) {
-        for (const json::value& item : *given) {
-          KUMA_ASSIGN_OR_RETURN(json::value normal, element[0].normalize(item));
-          out.push_back(std::move(normal));
-        }
+      for (size_t i = 0; i < value.get_array().size(); ++i) {
+        KUMA_ASSIGN_OR_RETURN(json::value normal, normal_value(schema.element[0], value.get_array()[i], path.index(i)));
+        out.push_back(std::move(normal));
       }
       return json::value(std::move(out));
     }
-    case Kind::Duration: {
-      if (!value.is_string()) {
-        return absl::InvalidArgumentError(fmt::format("expected a duration such as \"1m30s\", got {}", to_json(value)));
-      }
+    case JsonSchema::Kind::Duration: {
       KUMA_ASSIGN_OR_RETURN(const auto duration, parse_go_duration({value.get_string().data(), value.get_string().size()}));
       return json::value(json::string(format_go_duration(duration)));
     }
-    case Kind::Integer: {
-      if (const double* number = value.if_double()) {
-        return json::value(static_cast<int64_t>(*number));
-      }
-      return value;
-    }
-    case Kind::String:
-    case Kind::Number:
-    case Kind::Boolean:
-    case Kind::IntOrString:
-    case Kind::Any:
+    case JsonSchema::Kind::Integer:
+      return normal_integer(schema, value, path);
+    case JsonSchema::Kind::IntOrString:
+      return value.is_string() ? absl::StatusOr<json::value>(value) : normal_integer(schema, value, path);
+    case JsonSchema::Kind::String:
+    case JsonSchema::Kind::Number:
+    case JsonSchema::Kind::Boolean:
+    case JsonSchema::Kind::Any:
       return value;
   }
   return value;
+}
+
+}  // namespace
+
+absl::StatusOr<json::value> JsonSchema::normalize(const json::value& value) const {
+  return normal_value(*this, value, FieldPath("spec"));
+}
+
+JsonSchema JsonSchema::matching(std::string regex) const {
+  JsonSchema copy = *this;
+  copy.pattern = std::move(regex);
+  return copy;
+}
+
+JsonSchema JsonSchema::length(size_t min, std::optional<size_t> max) const {
+  JsonSchema copy = *this;
+  copy.min_length = min;
+  copy.max_length = max;
+  return copy;
+}
+
+JsonSchema JsonSchema::items(std::optional<size_t> min, std::optional<size_t> max) const {
+  JsonSchema copy = *this;
+  copy.min_items = min;
+  copy.max_items = max;
+  return copy;
+}
+
+JsonSchema JsonSchema::range(std::optional<double> min, std::optional<double> max) const {
+  JsonSchema copy = *this;
+  copy.minimum = min;
+  copy.maximum = max;
+  return copy;
+}
+
+JsonSchema JsonSchema::keeping_empty() const {
+  JsonSchema copy = *this;
+  copy.keeps_empty = true;
+  return copy;
+}
+
+JsonSchema JsonSchema::always() const {
+  JsonSchema copy = *this;
+  copy.always_there = true;
+  return copy;
 }
 
 namespace {
@@ -284,10 +361,31 @@ JsonSchema enumeration(std::vector<std::string> values) {
 }
 
 JsonSchema integer() { return of_kind(JsonSchema::Kind::Integer); }
+
+JsonSchema int32() {
+  JsonSchema schema = integer();
+  schema.smallest = INT32_MIN;
+  schema.largest = INT32_MAX;
+  return schema;
+}
+
+JsonSchema uint32() {
+  JsonSchema schema = integer();
+  schema.smallest = 0;
+  schema.largest = UINT32_MAX;
+  return schema;
+}
+
 JsonSchema number() { return of_kind(JsonSchema::Kind::Number); }
 JsonSchema boolean() { return of_kind(JsonSchema::Kind::Boolean); }
 JsonSchema duration() { return of_kind(JsonSchema::Kind::Duration); }
-JsonSchema int_or_string() { return of_kind(JsonSchema::Kind::IntOrString); }
+
+JsonSchema int_or_string() {
+  JsonSchema schema = int32();
+  schema.kind = JsonSchema::Kind::IntOrString;
+  return schema;
+}
+
 JsonSchema any() { return of_kind(JsonSchema::Kind::Any); }
 
 }  // namespace kuma::model

@@ -8,6 +8,7 @@
 namespace kuma::model {
 namespace {
 
+constexpr std::string_view kHintUrl = "kuma/hint";
 constexpr std::string_view kUnsetTime = "0001-01-01T00:00:00Z";
 
 std::string time_text(WallTime time) { return time == WallTime{} ? std::string(kUnsetTime) : format_rfc3339(time); }
@@ -28,13 +29,40 @@ absl::StatusOr<std::string> meta_text(const ResourceType& type, const json::valu
   return std::string(value->get_string());
 }
 
-absl::StatusOr<Resource> read_target_ref_spec(const ResourceType& type, Resource resource, const json::value* spec) {
-  const json::value empty = json::object();
-  const json::value& value = spec == nullptr || spec->is_null() ? empty : *spec;
+// The reference reports a schema's violation as a field and a message only below `spec.`; else it is one sentence.
+Violations as_reported(const Violations& found) {
+  Violations reported;
+  for (const Violation& violation : found.list()) {
+    if (violation.field.empty() || violation.field.starts_with("spec.")) {
+      reported.add(violation.field, violation.message);
+    } else {
+      reported.add("", fmt::format("{} {}", violation.field, violation.message));
+    }
+  }
+  return reported;
+}
+
+// The schema of the document around the spec.
+void check_envelope(const ResourceType& type, const json::value& document, Violations& violations) {
+  if (const json::value* name = find(document, "type"); name != nullptr) {
+    enumeration({std::string(type.name)}).check(*name, FieldPath("type"), violations);
+  }
+  for (const char* member : {"mesh", "name"}) {
+    if (const json::value* value = find(document, member); value != nullptr) {
+      string().check(*value, FieldPath(member), violations);
+    }
+  }
+}
+
+absl::StatusOr<Resource> read_target_ref_spec(const ResourceType& type, Resource resource, const json::value& document) {
   Violations violations;
-  type.schema->check(value, FieldPath("spec"), violations);
-  KUMA_RETURN_IF_ERROR(violations.to_status());
-  auto normal = type.schema->normalize(value);
+  check_envelope(type, document, violations);
+  const json::value* spec = find(document, "spec");
+  if (spec != nullptr) {
+    type.schema->check(*spec, FieldPath("spec"), violations);
+  }
+  KUMA_RETURN_IF_ERROR(as_reported(violations).to_status());
+  auto normal = type.schema->normalize(spec == nullptr ? json::value(json::object()) : *spec);
   if (!normal.ok()) {
     return wrong_kind(type, message_of(normal.status()));
   }
@@ -44,14 +72,21 @@ absl::StatusOr<Resource> read_target_ref_spec(const ResourceType& type, Resource
 
 absl::StatusOr<Resource> read_message_spec(const ResourceType& type, Resource resource, const json::value& spec) {
   std::unique_ptr<google::protobuf::Message> message(type.prototype->New());
-  if (absl::Status status = from_json_value(spec, *message); !status.ok()) {
-    return wrong_kind(type, message_of(status));
+  if (const absl::Status status = from_json_value(spec, *message); !status.ok()) {
+    absl::Status reported = wrong_kind(type, reference_text_of(status));
+    reported.SetPayload(to_absl(kHintUrl), absl::Cord(to_absl(message_of(status))));
+    return reported;
   }
   resource.message = std::move(message);
   return resource;
 }
 
 }  // namespace
+
+std::string decode_hint_of(const absl::Status& status) {
+  const auto hint = status.GetPayload(to_absl(kHintUrl));
+  return hint ? std::string(*hint) : std::string();
+}
 
 json::object spec_to_json(const Resource& resource) {
   if (resource.type->is_target_ref) {
@@ -85,16 +120,17 @@ absl::StatusOr<RestDocument> from_rest(const ResourceType& type, const json::val
     return wrong_kind(type, fmt::format("expected an object, got {}", to_json(document).substr(0, 80)));
   }
   RestDocument out;
-  KUMA_ASSIGN_OR_RETURN(out.type, meta_text(type, document, "type"));
   Resource resource;
   resource.type = &type;
+  if (type.is_target_ref) {  // the schema has its say on the metadata, too
+    KUMA_ASSIGN_OR_RETURN(resource, read_target_ref_spec(type, std::move(resource), document));
+  } else {
+    KUMA_ASSIGN_OR_RETURN(resource, read_message_spec(type, std::move(resource), document));
+  }
+  KUMA_ASSIGN_OR_RETURN(out.type, meta_text(type, document, "type"));
   KUMA_ASSIGN_OR_RETURN(resource.meta.name, meta_text(type, document, "name"));
   KUMA_ASSIGN_OR_RETURN(resource.meta.mesh, meta_text(type, document, "mesh"));
-  if (type.is_target_ref) {
-    KUMA_ASSIGN_OR_RETURN(out.resource, read_target_ref_spec(type, std::move(resource), find(document, "spec")));
-  } else {
-    KUMA_ASSIGN_OR_RETURN(out.resource, read_message_spec(type, std::move(resource), document));
-  }
+  out.resource = std::move(resource);
   if (type.scope == Scope::Global) {
     out.resource.meta.mesh.clear();
   }
@@ -127,9 +163,11 @@ absl::StatusOr<Resource> from_spec_json(const ResourceType& type, ResourceKey ke
   if (!type.is_target_ref) {
     return read_message_spec(type, std::move(resource), spec);
   }
-  // What older versions or peers stored is taken as it is where the schema of today would refuse it.
   auto normal = type.schema->normalize(spec);
-  resource.spec = normal.ok() ? *std::move(normal) : spec;
+  if (!normal.ok()) {
+    return wrong_kind(type, message_of(normal.status()));
+  }
+  resource.spec = *std::move(normal);
   return resource;
 }
 

@@ -23,6 +23,10 @@ struct RestDocument {
 absl::StatusOr<RestDocument> from_rest(const Registry& registry, const json::value& document);
 // The same with the type known from elsewhere (the URL); the document's own `type` is returned, not compared.
 absl::StatusOr<RestDocument> from_rest(const ResourceType& type, const json::value& document);
+// What is wrong, where, and what would be right, of a status of from_rest for a value that does not decode; its message is
+// the reference's, which names no place. Empty for others.
+std::string decode_hint_of(const absl::Status& status);
+
 // Decodes a spec alone, without validation: what stores and KDS read back.
 absl::StatusOr<Resource> from_spec_json(const ResourceType& type, ResourceKey key, const json::value& spec);
 

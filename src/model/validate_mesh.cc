@@ -21,7 +21,7 @@ namespace pb = ::kuma::mesh::v1alpha1;
 template <typename T>
 bool read_conf(const google::protobuf::Struct& conf, const FieldPath& path, T& out, Violations& violations) {
   if (const absl::Status status = from_json_value(to_json_object(conf), out); !status.ok()) {
-    violations.add(path, "could not parse config: {}", message_of(status));
+    violations.add(path, "could not parse config: {}", reference_text_of(status));
     return false;
   }
   return true;
@@ -30,11 +30,6 @@ bool read_conf(const google::protobuf::Struct& conf, const FieldPath& path, T& o
 bool is_expiration(const std::string& text) {
   static const std::regex kForm("^(0|([0-9]+)(y|w|d|h|m|s|ms))$");
   return std::regex_match(text, kForm);
-}
-
-template <typename Backends>
-bool has_backend(const Backends& backends, const std::string& name) {
-  return std::any_of(backends.begin(), backends.end(), [&](const auto& backend) { return backend.name() == name; });
 }
 
 void validate_mtls(const pb::Mesh::Mtls& mtls, Violations& violations) {
@@ -227,7 +222,7 @@ void validate_mesh(const Resource& resource, Violations& violations) {
   const FieldPath constraints = FieldPath("constraints").field("dataplaneProxy");
   validate_constraints(mesh.constraints().dataplaneproxy().requirements(), constraints.field("requirements"), violations);
   validate_constraints(mesh.constraints().dataplaneproxy().restrictions(), constraints.field("restrictions"), violations);
-  if (mesh.routing().zoneegress() && !has_backend(mesh.mtls().backends(), mesh.mtls().enabledbackend())) {
+  if (mesh.routing().zoneegress() && mesh.mtls().enabledbackend().empty()) {
     violations.add(FieldPath("mtls"), "has to be set when zoneEgress enabled");
   }
 }

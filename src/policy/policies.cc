@@ -1,43 +1,37 @@
+#include "policy/meshaccesslog/schema.h"
+#include "policy/meshcircuitbreaker/schema.h"
+#include "policy/meshfaultinjection/schema.h"
+#include "policy/meshhealthcheck/schema.h"
+#include "policy/meshhttproute/schema.h"
+#include "policy/meshloadbalancingstrategy/schema.h"
+#include "policy/meshproxypatch/schema.h"
+#include "policy/meshratelimit/schema.h"
+#include "policy/meshretry/schema.h"
+#include "policy/meshtcproute/schema.h"
+#include "policy/meshtimeout/schema.h"
+#include "policy/meshtrace/schema.h"
+#include "policy/meshtrafficpermission/apply.h"
+#include "policy/meshtrafficpermission/schema.h"
 #include "policy/policy.h"
 
-#include "model/json_schema.h"
-#include "policy/meshtrafficpermission/apply.h"
-
 namespace kuma::policy {
-namespace {
-
-const model::JsonSchema& target_ref() {
-  static const model::JsonSchema kSchema = model::object({{"kind", model::string(), false},
-                                                          {"name", model::string(), false},
-                                                          {"tags", model::map_of(model::string()), false},
-                                                          {"mesh", model::string(), false}});
-  return kSchema;
-}
-
-model::ResourceType mesh_traffic_permission() {
-  static const model::JsonSchema kSpec = model::object(
-      {{"targetRef", target_ref(), true},
-       {"from",
-        model::array(model::object(
-            {{"targetRef", target_ref(), true},
-             {"default", model::object({{"action", model::enumeration({"Allow", "Deny", "AllowWithShadowDeny"}), false}}), false}})),
-        false}});
-  model::ResourceType type;
-  type.name = "MeshTrafficPermission";
-  type.path = type.kumactl_plural = "meshtrafficpermissions";
-  type.kumactl_singular = "meshtrafficpermission";
-  type.display_singular = "Mesh Traffic Permission";
-  type.display_plural = "Mesh Traffic Permissions";
-  type.is_policy = type.inspectable = type.is_target_ref = type.has_from = true;
-  type.kds = model::KdsDirection::GlobalToZone;
-  type.schema = &kSpec;
-  return type;
-}
-
-}  // namespace
 
 const std::vector<Policy>& policies() {
-  static const std::vector<Policy> kPolicies = {{mesh_traffic_permission(), meshtrafficpermission::apply}};
+  static const std::vector<Policy> kPolicies = {
+      {.type = mesh_http_route_type()},
+      {.type = mesh_tcp_route_type()},
+      {.type = mesh_load_balancing_strategy_type()},
+      {.type = mesh_access_log_type()},
+      {.type = mesh_trace_type()},
+      {.type = mesh_fault_injection_type()},
+      {.type = mesh_rate_limit_type()},
+      {.type = mesh_timeout_type()},
+      {.type = mesh_traffic_permission_type(), .apply = meshtrafficpermission::apply},
+      {.type = mesh_circuit_breaker_type()},
+      {.type = mesh_health_check_type()},
+      {.type = mesh_retry_type()},
+      {.type = mesh_proxy_patch_type()},
+  };
   return kPolicies;
 }
 

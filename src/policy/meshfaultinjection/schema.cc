@@ -1,0 +1,74 @@
+#include "policy/meshfaultinjection/schema.h"
+
+#include "model/regex.h"
+#include "policy/target_ref_schema.h"
+
+namespace kuma::policy {
+namespace {
+
+using model::kRequired;
+using model::object;
+
+const model::JsonSchema& schema() {
+  static const model::JsonSchema kFault = object({
+      {"abort", object({{"httpStatus", model::int32(), kRequired}, {"percentage", model::int_or_string(), kRequired}})},
+      {"delay", object({{"value", model::duration(), kRequired}, {"percentage", model::int_or_string(), kRequired}})},
+      {"responseBandwidth", object({{"limit", model::string(), kRequired}, {"percentage", model::int_or_string(), kRequired}})},
+  });
+  static const model::JsonSchema kConf = object({{"http", model::array(kFault).keeping_empty()}});
+  static const model::JsonSchema kSchema = object({
+      {"targetRef", target_ref_schema().always(), kRequired},
+      {"from", model::array(item_schema(kConf))},
+  });
+  return kSchema;
+}
+
+void validate_bandwidth(const ConfView& limit, Violations& violations) {
+  if (limit.text().empty()) {
+    violations.add(limit.path(), "must be defined");
+  } else if (!model::regex_finds("[gmk]bps", limit.text())) {
+    violations.add(limit.path(), "has to be in kbps/mbps/gbps units");
+  }
+}
+
+// Paths put the kind of fault before its index: `http.abort[1].httpStatus`. So do those of the reference.
+void validate_fault(const ConfView& fault, const FieldPath& http, size_t index, Violations& violations) {
+  if (fault["abort"]) {
+    const ConfView abort = fault["abort"].at(http.field("abort").index(index));
+    check_http_status(abort["httpStatus"], violations);
+    check_percent(abort["percentage"], violations);
+  }
+  if (fault["delay"]) {
+    const ConfView delay = fault["delay"].at(http.field("delay").index(index));
+    check_not_negative_duration(delay["value"], violations);
+    check_percent(delay["percentage"], violations);
+  }
+  if (fault["responseBandwidth"]) {
+    const ConfView bandwidth = fault["responseBandwidth"].at(http.field("responseBandwidth").index(index));
+    validate_bandwidth(bandwidth["limit"].at(bandwidth.path().field("responseBandwidth")), violations);
+    check_percent(bandwidth["percentage"], violations);
+  }
+}
+
+void validate(const model::Resource& resource, Violations& violations) {
+  const ConfView spec = spec_view(resource);
+  validate_target_ref(spec["targetRef"], kAnyProxy, violations);
+  for (const ConfView& item : spec["from"].items()) {
+    validate_target_ref(item["targetRef"], kAnyProxy, violations);
+    const ConfView http = item["default"]["http"];
+    for (size_t i = 0; const ConfView& fault : http.items()) {
+      validate_fault(fault, http.path(), i++, violations);
+    }
+  }
+}
+
+}  // namespace
+
+model::ResourceType mesh_fault_injection_type() {
+  model::ResourceType type = target_ref_type("MeshFaultInjection", "meshfaultinjection", "meshfaultinjections", "Mesh Fault Injection",
+                                             "Mesh Fault Injections", schema(), validate);
+  type.has_from = true;
+  return type;
+}
+
+}  // namespace kuma::policy
