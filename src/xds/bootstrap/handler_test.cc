@@ -4,6 +4,10 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/extensions/access_loggers/file/v3/file.pb.h"
+#include "envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "gtest/gtest.h"
 #include "model/rest.h"
@@ -253,14 +257,26 @@ TEST_F(BootstrapHandler, Tells_kuma_dp_which_applications_have_metrics) {
 TEST_F(BootstrapHandler, Says_nothing_that_envoys_api_does_not_know) {
   put("{type: Dataplane, mesh: default, name: edge-1, networking: {address: 10.0.0.3, gateway: {type: BUILTIN, tags: "
       "{kuma.io/service: edge}}}}");
+  // Descriptors that are linked in can be read in an Any.
+  namespace extensions = envoy::extensions;
+  ASSERT_NE(extensions::access_loggers::file::v3::FileAccessLog::descriptor(), nullptr);
+  ASSERT_NE(extensions::resource_monitors::fixed_heap::v3::FixedHeapConfig::descriptor(), nullptr);
+  ASSERT_NE(extensions::transport_sockets::tls::v3::UpstreamTlsContext::descriptor(), nullptr);
+  ASSERT_NE(extensions::upstreams::http::v3::HttpProtocolOptions::descriptor(), nullptr);
   for (const bool reloadable : {false, true}) {
     config_.dp_server.authn.enable_reloadable_tokens = reloadable;
-    const json::value config = config_of(send({{"mesh", "default"},
+    json::value config = config_of(send({{"mesh", "default"},
                                                {"name", "edge-1"},
                                                {"dataplaneToken", "t"},
                                                {"dataplaneTokenPath", "/t"},
                                                {"resources", {{"maxHeapSizeBytes", 268435456}}},
                                                {"dynamicMetadata", {{"room", "42"}}}}));
+    if (reloadable) {  // the one type that we have no descriptor of
+      for (json::value* source : {&config.at("hdsConfig"), &config.at("dynamicResources").at("adsConfig")}) {
+        json::value& google = source->at("grpcServices").at(0).at("googleGrpc");
+        google.at("callCredentials").at(0).at("fromPlugin").as_object().erase("typedConfig");
+      }
+    }
     envoy::config::bootstrap::v3::Bootstrap bootstrap;
     const auto status = google::protobuf::util::JsonStringToMessage(to_json(config), &bootstrap);
     ASSERT_TRUE(status.ok()) << status << to_json(config);
