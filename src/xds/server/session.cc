@@ -220,13 +220,14 @@ bool AdsSession::is_up_to_date(XdsType type) const {
 
 bool AdsSession::must_wait(XdsType type) const {
   switch (type) {
-    case XdsType::Endpoint:
-      return state_of(XdsType::Cluster).in_flight;
     case XdsType::Listener:
       return !is_up_to_date(XdsType::Cluster) || !is_up_to_date(XdsType::Endpoint);
     case XdsType::Route:
       return state_of(XdsType::Listener).in_flight;
     case XdsType::Cluster:
+    // Envoy acknowledges a changed cluster once it is warm, and it is warm when it has its endpoints and secrets: these
+    // follow the clusters at once, in order on the stream.
+    case XdsType::Endpoint:
     case XdsType::Secret:
     case XdsType::Runtime:
       return false;
