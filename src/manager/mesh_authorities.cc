@@ -1,6 +1,7 @@
 #include "manager/mesh_authorities.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "absl/strings/str_split.h"
@@ -100,12 +101,17 @@ void check_source(bool is_set, const DataSource& source, const FieldPath& path, 
   }
 }
 
+// Only regular files: a pipe would make its reader wait forever.
 absl::StatusOr<std::string> read_file(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
+    return absl::NotFoundError(fmt::format("the file {} does not exist or is no regular file", path));
+  }
   std::ifstream file(path, std::ios::binary);
   std::string text(security::kPemLenMax + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(file.gcount()));
-  if (!file.eof() && !file.good()) {
+  if (file.bad() || (text.empty() && !file.eof())) {
     return absl::NotFoundError(fmt::format("the file {} can't be read", path));
   }
   return text;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "manager/mesh_authorities.h"
 #include "manager/testing.h"
 #include "security/authority.h"
@@ -84,12 +86,21 @@ TEST_F(MeshSetupTest, Refuses_provided_authorities_that_can_not_be_loaded) {
             "mtls.backends[0].conf.cert: could not load data: Resource not found: type=\"Secret\" name=\"y\" mesh=\"m1\"; "
             "mtls.backends[0].conf.key: could not load data: Resource not found: type=\"Secret\" name=\"y\" mesh=\"m1\"");
   EXPECT_EQ(mtls("{name: a, type: provided, conf: {cert: {secret: x}, key: {file: /does/not/exist}}}"),
-            "mtls.backends[0].conf.cert: could not load data: the file /does/not/exist can't be read; "
-            "mtls.backends[0].conf.key: could not load data: the file /does/not/exist can't be read");
-  EXPECT_EQ(mtls("{name: a, type: provided, conf: {cert: {file: /dev/zero}, key: {file: /dev/zero}}}"),
-            "mtls.backends[0].conf.cert: not a valid TLS key pair: tls: failed to find any PEM data in certificate input");
+            "mtls.backends[0].conf.cert: could not load data: the file /does/not/exist does not exist or is no regular file; "
+            "mtls.backends[0].conf.key: could not load data: the file /does/not/exist does not exist or is no regular file");
+  EXPECT_EQ(mtls("{name: a, type: provided, conf: {cert: {inlineString: hello}, key: {file: /dev/zero}}}"),
+            "mtls.backends[0].conf.cert: could not load data: the file /dev/zero does not exist or is no regular file; "
+            "mtls.backends[0].conf.key: could not load data: the file /dev/zero does not exist or is no regular file");
   EXPECT_EQ(mtls("{name: a, type: provided, conf: {cert: {inlineString: hello}, key: {inlineString: world}}}"),
             "mtls.backends[0].conf.cert: not a valid TLS key pair: tls: failed to find any PEM data in certificate input");
+}
+
+TEST_F(MeshSetupTest, Takes_a_provided_authority_from_files) {
+  const security::PrivateKey& key = security::testing::rsa_key();
+  const std::string path = ::testing::TempDir() + "authority.pem";
+  std::ofstream(path) << *security::build_mesh_ca("m1", key, security::kCaLifetime, harness_.clock.wall_now())
+                      << key.to_pem();
+  EXPECT_EQ(mtls(fmt::format("{{name: a, type: provided, conf: {{cert: {{file: {0}}}, key: {{file: {0}}}}}}}", path)), "");
 }
 
 TEST_F(MeshSetupTest, Takes_a_provided_authority_from_inline_data_and_secrets) {

@@ -51,7 +51,7 @@ absl::StatusOr<std::optional<WallTime>> time_claim(const json::object& claims, s
   if (!value->is_number()) {
     return absl::InvalidArgumentError(fmt::format("the claim {} is not a number", name));
   }
-  const double seconds = std::min(kSecondsMax, std::max(-kSecondsMax, value->to_number<double>()));
+  const double seconds = std::min(kSecondsMax, std::max(0.0, value->to_number<double>()));
   return WallTime(std::chrono::seconds(static_cast<int64_t>(std::floor(seconds))));
 }
 
