@@ -18,8 +18,9 @@ constexpr double kControlPerSecond = 50;
 constexpr double kControlPerByte = 1.0 / 4096;
 // Requests refused for being too many before the connection is closed.
 constexpr size_t kRefusedStreamsMax = 100;
-constexpr uint64_t kResetBurst = 200;
-constexpr uint64_t kResetsPerSecond = 20;
+// Streams that a peer may open and reset. (nghttp2's own limit only sends a GOAWAY and goes on.)
+constexpr double kResetBurst = 200;
+constexpr double kResetsPerSecond = 20;
 // Frames of nghttp2's own that may wait while the peer does not read.
 constexpr size_t kControlQueueMax = 200;
 constexpr size_t kContinuationsMax = 8;
@@ -27,6 +28,8 @@ constexpr size_t kContinuationsMax = 8;
 constexpr size_t kHeaderLimitFactor = 8;
 // What an entry counts beyond its text, as RFC 9113 has it.
 constexpr size_t kHeaderOverhead = 32;
+// Of a ping with TLS around it.
+constexpr uint64_t kPingSizeMax = 64;
 constexpr auto kLinger = std::chrono::seconds(1);
 // How long a peer may keep its window closed while we have something for it.
 constexpr auto kWindowPatience = std::chrono::minutes(2);
@@ -171,7 +174,7 @@ struct H2Callbacks {
 
   static int data(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data, size_t size, void* user) {
     nghttp2_session_consume_connection(session, size);
-    self(user).control_tokens_ += static_cast<double>(size) * kControlPerByte;
+    self(user).control_frames_.earn(static_cast<double>(size) * kControlPerByte);
     if (H2Stream* to = stream(session, id)) {
       to->on_data({reinterpret_cast<const char*>(data), size});
     }
@@ -201,6 +204,12 @@ struct H2Callbacks {
   }
 
   static int frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR && !self(user).terminated_) {
+      self(user).terminated_ = true;
+      const auto why = fmt::format("protocol violation, {}", nghttp2_http2_strerror(frame->goaway.error_code));
+      self(user).on_misbehaviour(why);
+      self(user).connection_.fail(why);
+    }
     // Our side of the stream has ended; a client that still sends is told that nobody listens.
     if (self(user).server_ && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
@@ -212,7 +221,11 @@ struct H2Callbacks {
 };
 
 H2::H2(Connection& connection, Bounds bounds, bool server)
-    : connection_(connection), bounds_(bounds), server_(server), control_tokens_(kControlBurst) {
+    : connection_(connection),
+      bounds_(bounds),
+      server_(server),
+      control_frames_(kControlBurst, kControlPerSecond, system_clock().monotonic_now()),
+      resets_(kResetBurst, kResetsPerSecond, system_clock().monotonic_now()) {
   nghttp2_session_callbacks* raw_callbacks = nullptr;
   nghttp2_option* raw_option = nullptr;
   if (nghttp2_session_callbacks_new(&raw_callbacks) != 0 || nghttp2_option_new(&raw_option) != 0) {
@@ -233,7 +246,6 @@ H2::H2(Connection& connection, Bounds bounds, bool server)
   nghttp2_option_set_no_auto_window_update(raw_option, 1);
   nghttp2_option_set_no_closed_streams(raw_option, 1);
   nghttp2_option_set_max_deflate_dynamic_table_size(raw_option, 0);
-  nghttp2_option_set_stream_reset_rate_limit(raw_option, kResetBurst, kResetsPerSecond);
   nghttp2_option_set_max_continuations(raw_option, kContinuationsMax);
   nghttp2_option_set_max_outbound_ack(raw_option, 1000);
   const int made = server ? nghttp2_session_server_new2(&session_, raw_callbacks, this, raw_option)
@@ -257,7 +269,6 @@ void H2::on_start() {
   }
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, bounds_.connection_window);
-  control_refilled_ = system_clock().monotonic_now();
   set_tick();
 }
 
@@ -294,7 +305,7 @@ bool H2::produce() {
   if (result != 0) {
     connection_.fail(nghttp2_strerror(result));
   }
-  control_tokens_ += static_cast<double>(turn_bytes_) * kControlPerByte;
+  control_frames_.earn(static_cast<double>(turn_bytes_) * kControlPerByte);
   deliver_closed();
   if (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) {
     connection_.close_when_flushed(linger_);
@@ -337,7 +348,8 @@ void H2::set_tick() { connection_.set_deadline(bounds_.keepalive_interval); }
 
 void H2::on_deadline() {
   const uint64_t sent = connection_.wire().sent_total();
-  if (ping_sent_ && !heard_ && sent == sent_at_tick_) {  // a peer that still takes bytes is alive, if slow
+  // A peer that still takes bytes (more than our ping) is alive, if slow.
+  if (ping_sent_ && !heard_ && sent - sent_at_tick_ < kPingSizeMax) {
     connection_.fail("keepalive: no answer from the peer");
     return;
   }
@@ -535,6 +547,11 @@ int H2::on_frame(const nghttp2_frame& frame) {
       on_goaway();
       return 0;
     case NGHTTP2_RST_STREAM:
+      if (server_ && !resets_.spend(system_clock().monotonic_now())) {
+        terminate(NGHTTP2_ENHANCE_YOUR_CALM, "too many streams were reset");
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+      }
+      return 0;
     case NGHTTP2_WINDOW_UPDATE:
       return 0;
     default:
@@ -548,18 +565,23 @@ int H2::on_frame(const nghttp2_frame& frame) {
   return 0;
 }
 
-bool H2::spend_control_frame() {
-  if (control_tokens_ < 1) {
-    const auto now = system_clock().monotonic_now();
-    control_tokens_ += std::chrono::duration<double>(now - control_refilled_).count() * kControlPerSecond;
-    control_refilled_ = now;
+bool RateLimit::spend(MonotonicTime now) {
+  if (tokens_ < 1) {
+    earn(std::chrono::duration<double>(now - refilled_).count() * per_second_);
+    refilled_ = now;
   }
-  control_tokens_ = std::min(control_tokens_, kControlBurst);
-  if (control_tokens_ < 1) {
+  if (tokens_ < 1) {
+    return false;
+  }
+  tokens_ -= 1;
+  return true;
+}
+
+bool H2::spend_control_frame() {
+  if (!control_frames_.spend(system_clock().monotonic_now())) {
     terminate(NGHTTP2_ENHANCE_YOUR_CALM, "too many control frames");
     return false;
   }
-  control_tokens_ -= 1;
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -49,6 +50,22 @@ class SendQueue {
   size_t first_ = 0;   // of pieces_; those before it have been sent
   size_t offset_ = 0;  // within the first
   size_t size_ = 0;
+};
+
+// So many at once, and so many a second on average.
+class RateLimit {
+ public:
+  RateLimit(double burst, double per_second, MonotonicTime now)
+      : burst_(burst), per_second_(per_second), tokens_(burst), refilled_(now) {}
+  // False when it is too much.
+  bool spend(MonotonicTime now);
+  void earn(double tokens) { tokens_ = std::min(burst_, tokens_ + tokens); }
+
+ private:
+  double burst_;
+  double per_second_;
+  double tokens_;
+  MonotonicTime refilled_;
 };
 
 // A stream as its connection sees it. Subclasses say what its bytes mean. `on_…` are called by the connection.
@@ -195,8 +212,8 @@ class H2 : public Protocol {
   size_t outbound_bytes_ = 0;    // in the queues of all streams
   size_t turn_bytes_ = 0;        // written this turn
   uint64_t sent_at_tick_ = 0;
-  double control_tokens_ = 0;
-  MonotonicTime control_refilled_{};
+  RateLimit control_frames_;
+  RateLimit resets_;
   size_t refused_streams_ = 0;
   std::chrono::nanoseconds idle_{0};
   std::chrono::nanoseconds stalled_{0};
