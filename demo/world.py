@@ -70,7 +70,7 @@ def die_with_parent():
 class World:
     def __init__(self, fixed_ports):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="kuma-demo-"))
-        self.bin = pathlib.Path(os.environ.get("KUMA_BIN_DIR", ROOT / "build/bin"))
+        self.bin = pathlib.Path(os.environ.get("BIN_DIR", ROOT / "build/bin"))
         self.envoy = pathlib.Path(os.environ.get("ENVOY", ROOT / "build/envoy/bin/envoy"))
         self.ports = Ports(fixed_ports)
         self.running = {}

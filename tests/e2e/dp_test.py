@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """kuma-dp with a real Envoy and a control plane that is played: what is said and done when things go wrong, and the end.
 
-Runs with what Python brings along. KUMA_BIN_DIR and ENVOY point it to other programs than those in build."""
+Runs with what Python brings along. BIN_DIR and ENVOY point it to other programs than those in build."""
 import base64
 import http.server
 import json
@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-KUMA_DP = pathlib.Path(os.environ.get("KUMA_BIN_DIR", ROOT / "build/bin")) / "kuma-dp"
+KUMA_DP = pathlib.Path(os.environ.get("BIN_DIR", ROOT / "build/bin")) / "kuma-dp"
 ENVOY = pathlib.Path(os.environ.get("ENVOY", ROOT / "build/envoy/bin/envoy"))
 
 DATAPLANE = """type: Dataplane
