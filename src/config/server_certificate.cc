@@ -107,16 +107,10 @@ bool set_times(X509* certificate, const Clock& clock) {
          ASN1_TIME_set(X509_getm_notAfter(certificate), now + kValiditySeconds) != nullptr;
 }
 
-bool set_name(X509* certificate) {
-  X509_NAME* name = X509_get_subject_name(certificate);
-  const auto* common_name = reinterpret_cast<const unsigned char*>("kuma-control-plane");
-  return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, common_name, -1, -1, 0) == 1 &&
-         X509_set_issuer_name(certificate, name) == 1;
-}
-
+// Subject and issuer stay empty, as those of the certificates that the reference makes for itself.
 bool fill(X509* certificate, EVP_PKEY* key, const Clock& clock) {
   return X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) &&
-         set_times(certificate, clock) && set_name(certificate) && X509_set_pubkey(certificate, key) == 1 &&
+         set_times(certificate, clock) && X509_set_pubkey(certificate, key) == 1 &&
          add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE") &&
          add_extension(certificate, NID_key_usage, "critical,digitalSignature,keyEncipherment,keyCertSign") &&
          add_extension(certificate, NID_ext_key_usage, "serverAuth") &&

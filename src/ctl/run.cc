@@ -36,8 +36,9 @@ int fail_with_usage(const Environment& environment, CLI::App* app, std::string_v
   return 1;
 }
 
-int run_command(Command& command, const Environment& environment) {
-  command.arguments = command.app->remaining();
+// Arguments that are no flags fall through to the root, wherever they stand.
+int run_command(const CLI::App& root, Command& command, const Environment& environment) {
+  command.arguments = root.remaining(true);
   for (const std::string& argument : command.arguments) {
     if (argument.size() > 1 && argument.starts_with("--")) {
       return fail_with_usage(environment, command.app,
@@ -187,7 +188,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   CLI::App* named = deepest(&root);
   for (const auto& command : tree.commands()) {
     if (command->app == named) {
-      return run_command(*command, environment);
+      return run_command(root, *command, environment);
     }
   }
   environment.out << named->help();

@@ -131,7 +131,7 @@ TEST_F(KumactlTest, Shows_lists_as_tables_with_ages_and_the_next_offset) {
              "next":"http://localhost:5681/meshes/default/dataplanes?offset=1&size=1"})");
   EXPECT_EQ(kumactl({"get", "dataplanes", "--size", "1"}), 0);
   EXPECT_EQ(out_,
-            "MESH      NAME    TAGS                        ADDRESS    AGE\n"
+            "MESH      NAME    TAGS                          ADDRESS    AGE\n"
             "default   web-1   kuma.io/service=api,web v=1   10.0.0.1   1m\n"
             "\nRerun command with --offset=1 argument to retrieve more resources\n");
 }
