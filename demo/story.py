@@ -227,7 +227,7 @@ def invite(world):
     env = world.dir / "env.sh"
     env.write_text(
         f"kumactl() {{ '{world.bin}/kumactl' --config-file '{world.dir}/kumactl.config' \"$@\"; }}\n"
-        f"ask() {{ curl -s -w '%{{http_code}}\\n' http://127.0.0.1:{world.ports['outbound']}/; }}\n"
+        f"ask() {{ curl -s -w ' [%{{http_code}}]\\n' http://127.0.0.1:{world.ports['outbound']}/; }}\n"
         f"demo='{HERE}'\n")
     print(f"""
 Running: a control plane (http://127.0.0.1:{world.ports['api']}), backend v1 and v2 behind an Envoy each, and the Envoy of a
@@ -236,11 +236,11 @@ frontend. In another shell:
   . {env}
   ask                                                      # a request from frontend to backend, and whom its proxy saw
   kumactl inspect dataplanes                               # who is there
-  kumactl delete traffic-permission allow-all-default; ask # refused within seconds
-  kumactl apply -f $demo/policies/allow-all.yaml; ask      # allowed again
-  kumactl apply -f $demo/policies/backend-deny.yaml; ask   # refused by the newer kind of policy (backend-allow.yaml undoes it)
+  kumactl delete traffic-permission allow-all-default      # then ask: refused, once open connections have been drained (5 s)
+  kumactl apply -f $demo/policies/allow-all.yaml           # allowed again
+  kumactl apply -f $demo/policies/backend-deny.yaml        # the newer kind of policy; backend-allow.yaml undoes it
   kumactl get meshes -o yaml
-  curl -s http://127.0.0.1:{world.ports['frontend-1-admin']}/config_dump | less    # what the frontend's Envoy was told
+  curl -s http://127.0.0.1:{world.ports['frontend-1-admin']}/config_dump | less      # what the frontend's Envoy was told
 
 Logs: {world.dir}. Ctrl-C ends it all.
 """, flush=True)
