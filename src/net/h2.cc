@@ -210,10 +210,13 @@ struct H2Callbacks {
       self(user).on_misbehaviour(why);
       self(user).connection_.fail(why);
     }
-    // Our side of the stream has ended; a client that still sends is told that nobody listens.
     if (self(user).server_ && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
         nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
+      H2Stream* ended = stream(session, frame->hd.stream_id);
+      if (ended != nullptr && !ended->on_output_ended()) {
+        return 0;
+      }
       nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
     }
     return 0;

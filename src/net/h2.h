@@ -83,6 +83,8 @@ class H2Stream {
   virtual void on_drained() {}
   // Every `interval` or so.
   virtual void on_tick(std::chrono::nanoseconds) {}
+  // Our side of the stream has ended while the peer still sends. True: it is told that nobody listens.
+  virtual bool on_output_ended() { return true; }
   // The last call. `cause` is empty unless the connection has ended.
   virtual void on_closed(uint32_t error, const std::string& cause) = 0;
 
