@@ -4,6 +4,11 @@
 # make check    before a release: test, clang, clang-tidy, thread sanitizer, long fuzzing
 # make bench    the benchmarks, with a release build
 
+# Objects are found again by a clone in another folder.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+export CCACHE_SLOPPINESS := pch_defines,time_macros
+
 .PHONY: all setup demo test unit asan e2e conformance check tsan clang tidy bench fuzz clean
 all: release
 
@@ -25,11 +30,11 @@ test: release unit asan e2e conformance
 	@echo "make test: everything passed"
 
 unit: release
-	@ctest --test-dir build/release --output-on-failure -j 2
+	@ctest --test-dir build/release --output-on-failure -j 2 --timeout 300
 
 asan: setup
 	$(call build,asan)
-	@ctest --test-dir build/asan --output-on-failure -j 2
+	@ctest --test-dir build/asan --output-on-failure -j 2 --timeout 600
 
 e2e: release
 	@tests/e2e/run.sh
