@@ -17,8 +17,8 @@ LEVELS = {  # folder -> folders that it may include, besides itself and base
     "base": [], "config": [], "observe": [], "net": [], "model": [],
     "store": ["model"], "security": ["model"], "mesh": ["model", "security"], "policy": ["mesh", "model"],
     "xds/gen": ["policy", "mesh", "model", "security"],
-    "manager": ["store", "security", "model", "policy"],
-    "insight": ["manager", "store", "model"],
+    "manager": ["store", "security", "model", "policy", "mesh"],
+    "insight": ["manager", "store", "model", "observe"],
     "xds/server": ["xds/gen", "policy", "mesh", "manager", "insight", "security", "net", "observe", "config", "store", "model"],
     "xds/bootstrap": ["model", "manager", "security", "config", "net", "store"],
     "api": ["manager", "insight", "xds/gen", "xds/server", "policy", "mesh", "security", "net", "config", "observe", "store", "model"],
@@ -35,7 +35,7 @@ def folder_of(path):
 
 def included_folder(include):
     parts = include.split("/")
-    if len(parts) < 2:
+    if len(parts) < 2 or include.endswith(".pb.h"):  # our messages' packages have the names of folders
         return None
     folder = "/".join(parts[:2]) if parts[0] == "xds" and len(parts) > 2 else parts[0]
     return folder if folder in LEVELS else None

@@ -132,7 +132,7 @@ TEST_F(ProcessTest, Dies_with_its_parent) {
   // A parent of its own, killed without a chance to clean up.
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
-  const std::string program = script("echo $$; sleep 1000");
+  const std::string program = script("echo $$; exec sleep 1000");
   const pid_t parent = ::fork();
   if (parent == 0) {
     auto child =

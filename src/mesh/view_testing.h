@@ -40,15 +40,17 @@ class TestStore {
     if (!read.ok()) {
       throw std::invalid_argument(std::string(message_of(read.status())) + "\n" + to_json(document));
     }
-    auto resource = std::make_shared<model::Resource>(std::move(read->resource));
-    auto& stored = stored_[key_of(resource->type->name, resource->meta.mesh, resource->meta.name)];
-    now_ += std::chrono::seconds(1);
-    resource->meta.modification_time = now_;
-    resource->meta.creation_time = stored == nullptr ? now_ : stored->meta.creation_time;
-    resource->meta.version = stored == nullptr ? 1 : stored->meta.version + 1;
-    model::Change change{.before = stored, .after = resource, .sequence = ++sequence_, .committed_at = committed_at()};
-    stored = std::move(resource);
-    return change;
+    return write(std::move(read->resource));
+  }
+
+  // A spec that validation may refuse, as an older peer might send it.
+  std::vector<model::Change> put_unchecked(std::string_view type, const model::ResourceKey& key, const std::string& spec_yaml) {
+    auto spec = parse_yaml(spec_yaml);
+    auto read = spec.ok() ? model::from_spec_json(*registry_.find(type), key, *spec) : spec.status();
+    if (!read.ok()) {
+      throw std::invalid_argument(std::string(message_of(read.status())) + "\n" + spec_yaml);
+    }
+    return {write(*std::move(read))};
   }
 
   std::vector<model::Change> remove(std::string_view type, const std::string& mesh, const std::string& name) {
@@ -81,6 +83,18 @@ class TestStore {
   static Key key_of(std::string_view type, const std::string& mesh, const std::string& name) {
     return {std::string(type), mesh, name};
   }
+  model::Change write(model::Resource written) {
+    auto resource = std::make_shared<model::Resource>(std::move(written));
+    auto& stored = stored_[key_of(resource->type->name, resource->meta.mesh, resource->meta.name)];
+    now_ += std::chrono::seconds(1);
+    resource->meta.modification_time = now_;
+    resource->meta.creation_time = stored == nullptr ? now_ : stored->meta.creation_time;
+    resource->meta.version = stored == nullptr ? 1 : stored->meta.version + 1;
+    model::Change change{.before = stored, .after = resource, .sequence = ++sequence_, .committed_at = committed_at()};
+    stored = std::move(resource);
+    return change;
+  }
+
   MonotonicTime committed_at() const { return MonotonicTime(std::chrono::seconds(sequence_)); }
 
   model::Registry registry_;

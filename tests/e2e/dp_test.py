@@ -251,7 +251,7 @@ class WithoutEnvoy(KumaDp):
         self.assertRegex(self.last_line(), "^Error: failed to get Envoy version: could not find executable binary in any of the "
                                            "following paths: ")
 
-    def fake_envoy(self, body="sleep 1000"):
+    def fake_envoy(self, body="exec sleep 1000"):
         path = self.dir / "envoy"
         path.write_text("#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'envoy  version: sha/1.40.0/Clean/RELEASE/BoringSSL'; "
                         f"exit; fi\n{body}\n")

@@ -228,9 +228,12 @@ TEST_F(GenerateTest, The_view_of_a_plan_is_generated_like_any_other) {
 // Odd input.
 
 TEST_F(GenerateTest, A_route_whose_weights_are_all_zero_leads_nowhere) {
-  rig.put(std::string(kMesh) + kWeb + kBackend +
-          "{type: TrafficRoute, mesh: default, name: none, sources: [{match: {kuma.io/service: web}}], destinations: [{match: "
-          "{kuma.io/service: backend}}], conf: {split: [{weight: 0, destination: {kuma.io/service: backend}}]}}");
+  rig.put(std::string(kMesh) + kWeb + kBackend);
+  // Validation refuses it; an older peer may still send it.
+  rig.builder.apply(rig.store.put_unchecked(
+      "TrafficRoute", {"default", "none"},
+      "{sources: [{match: {kuma.io/service: web}}], destinations: [{match: {kuma.io/service: backend}}], conf: {split: [{weight: 0, "
+      "destination: {kuma.io/service: backend}}]}}"));
   auto config = rig.config("web-1");
   EXPECT_THAT(names(config, "clusters"), Not(Contains("backend")));
   EXPECT_EQ(to_json(config.at("listeners").at("outbound:127.0.0.1:10001").at("filterChains")), "[{}]");

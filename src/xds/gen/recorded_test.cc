@@ -131,7 +131,9 @@ class Recorded {
     const json::value& wanted = *find(wanted_, name);
     if (const json::value* resources = find(block, "resources")) {
       for (const json::value& resource : resources->get_array()) {
-        put(resource, wanted);
+        if (find(resource, "raw") == nullptr) {  // a body that is no resource
+          put(resource, wanted);
+        }
       }
     }
     if (const json::value* deleted = find(block, "delete")) {

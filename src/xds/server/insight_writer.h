@@ -53,7 +53,7 @@ class InsightWriter {
   void set_certificate(const model::ResourceKey& proxy, std::optional<CertificateInfo> certificate);
   void close(uint64_t id);
 
-  // Writes what is pending and writes nothing after it.
+  // Schedules nothing any more; what is scheduled is still written as long as the executor runs.
   void stop();
 
  private:

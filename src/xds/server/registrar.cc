@@ -129,7 +129,12 @@ absl::Status ProxyRegistrar::on_open(const Node& node, std::string_view token) {
     return absl::OkStatus();
   });
   if (!stored.ok()) {
-    on_close(node);
+    // Only the count goes back: what is stored belongs to somebody else, and is not to be removed on a stranger's account.
+    const std::lock_guard lock(impl_->mutex);
+    const auto found = impl_->open.find({node.metadata.proxy_type, node.key});
+    if (found != impl_->open.end() && --found->second == 0) {
+      impl_->open.erase(found);
+    }
     return failed(stored.status());
   }
   return absl::OkStatus();
