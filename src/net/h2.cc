@@ -39,6 +39,7 @@ struct OptionFree {
   void operator()(nghttp2_session_callbacks* callbacks) const { nghttp2_session_callbacks_del(callbacks); }
 };
 
+// Points into `fields`.
 std::vector<nghttp2_nv> to_nv(const std::vector<std::pair<std::string, std::string>>& fields) {
   std::vector<nghttp2_nv> list;
   list.reserve(fields.size());
@@ -421,7 +422,8 @@ void H2::submit_response(H2Stream& stream, const Fields& fields, bool end) {
 }
 
 void H2::submit_info(H2Stream& stream, int status) {
-  const auto list = to_nv({{":status", std::to_string(status)}});
+  const Fields fields = {{":status", std::to_string(status)}};
+  const auto list = to_nv(fields);
   nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id_, nullptr, list.data(), list.size(), nullptr);
   connection_.want_write();
 }
