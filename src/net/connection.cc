@@ -39,7 +39,7 @@ void Connection::start(std::unique_ptr<Protocol> protocol, std::shared_ptr<const
   tls_ = std::move(tls);
   host_ = host;
   on_gone_ = std::move(on_gone);
-  self_ = shared_from_this();
+  loop_->keep(shared_from_this());
   peer_.tls = tls_ != nullptr;
   turn([this] {
     if (tls_ == nullptr) {
@@ -70,13 +70,21 @@ void Connection::run_turn(std::function<void()> work) {
     turn(work);
     return;
   }
-  loop_->post([self = shared_from_this(), work = std::move(work)] { self->run_turn(work); });
+  loop_->post([weak = weak_from_this(), work = std::move(work)] {
+    if (const auto self = weak.lock()) {
+      self->run_turn(work);
+    }
+  });
 }
 
 void Connection::post_turn() {
   if (!turn_posted_ && !ended_) {
     turn_posted_ = true;
-    asio::post(loop_->io(), [self = shared_from_this()] {
+    asio::post(loop_->io(), [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self == nullptr) {
+        return;
+      }
       self->turn_posted_ = false;
       self->turn([&self] {
         if (self->read_due_) {
@@ -141,7 +149,8 @@ void Connection::end(const std::string& cause) {
   if (ended_) {
     return;
   }
-  const auto self = std::exchange(self_, nullptr);
+  const auto self = shared_from_this();
+  loop_->let_go(this);
   ended_ = true;
   timer_.cancel();
   wire_.flush();  // an alert of TLS that says why
@@ -285,7 +294,11 @@ void Connection::wait_readable() {
     return;
   }
   waiting_readable_ = true;
-  wire_.socket().async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
+  wire_.socket().async_wait(asio::ip::tcp::socket::wait_read, [weak = weak_from_this()](error_code error) {
+    const auto self = weak.lock();
+    if (self == nullptr) {
+      return;
+    }
     self->waiting_readable_ = false;
     if (!error) {
       self->turn([&self] { self->read_input(); });
@@ -298,7 +311,11 @@ void Connection::wait_writable() {
     return;
   }
   waiting_writable_ = true;
-  wire_.socket().async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](error_code error) {
+  wire_.socket().async_wait(asio::ip::tcp::socket::wait_write, [weak = weak_from_this()](error_code error) {
+    const auto self = weak.lock();
+    if (self == nullptr) {
+      return;
+    }
     self->waiting_writable_ = false;
     if (!error && !self->ended_) {
       self->wire_.continue_unsent();

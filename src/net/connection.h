@@ -43,7 +43,7 @@ class Protocol {
 // wire is flushed → drained streams are told → the connection ends if somebody asked for it. Only one turn at a time, and
 // nothing is destroyed within it, so callbacks may ask for anything.
 //
-// Life: holds itself from start() until it has ended; its owner is told once by `on_gone`.
+// Life: its loop keeps it from start() until it has ended; its owner is told once by `on_gone`.
 class Connection final : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<LoopImpl> loop, asio::ip::tcp::socket socket);
@@ -113,7 +113,6 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   std::string next_unread_;
   std::shared_ptr<const TlsContext> tls_;
   std::function<void()> on_gone_;
-  std::shared_ptr<Connection> self_;  // until the end
   asio::steady_timer timer_;
   MonotonicTime deadline_ = MonotonicTime::max();
   MonotonicTime timer_at_ = MonotonicTime::max();

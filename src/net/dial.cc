@@ -38,8 +38,9 @@ class Dial final : public std::enable_shared_from_this<Dial> {
 
   void begin(std::chrono::nanoseconds timeout) {
     timer_.expires_after(timeout);
-    timer_.async_wait([self = shared_from_this()](error_code error) {
-      if (!error) {
+    timer_.async_wait([weak = weak_from_this()](error_code error) {
+      const auto self = weak.lock();
+      if (!error && self != nullptr) {
         self->fail(absl::DeadlineExceededError(
             fmt::format("connect to {}: no answer in time", join_host_port(self->host_, self->port_))));
       }
@@ -52,8 +53,10 @@ class Dial final : public std::enable_shared_from_this<Dial> {
       return;
     }
     resolver_.async_resolve(host_, std::to_string(port_),
-                            [self = shared_from_this()](error_code failed, const tcp::resolver::results_type& found) {
-                              self->on_resolved(failed, found);
+                            [weak = weak_from_this()](error_code failed, const tcp::resolver::results_type& found) {
+                              if (const auto self = weak.lock()) {
+                                self->on_resolved(failed, found);
+                              }
                             });
   }
 
@@ -85,8 +88,9 @@ class Dial final : public std::enable_shared_from_this<Dial> {
     error_code ignored;
     socket_.close(ignored);
     const auto endpoint = endpoints_[next_++];
-    socket_.async_connect(endpoint, [self = shared_from_this(), endpoint](error_code error) {
-      if (self->done_ == nullptr) {
+    socket_.async_connect(endpoint, [weak = weak_from_this(), endpoint](error_code error) {
+      const auto self = weak.lock();
+      if (self == nullptr || self->done_ == nullptr) {
         return;
       }
       if (!error) {
@@ -139,7 +143,11 @@ std::shared_ptr<void> dial(const std::shared_ptr<LoopImpl>& loop, const std::str
                            std::chrono::nanoseconds timeout, DialDone done) {
   const bool bracketed = host.starts_with("[") && host.ends_with("]");
   auto attempt = std::make_shared<Dial>(loop, bracketed ? host.substr(1, host.size() - 2) : host, port, std::move(done));
-  asio::post(loop->io(), [attempt, timeout] { attempt->begin(timeout); });
+  asio::post(loop->io(), [weak = std::weak_ptr(attempt), timeout] {
+    if (const auto begun = weak.lock()) {
+      begun->begin(timeout);
+    }
+  });
   return std::make_shared<DialHandle>(std::move(attempt));
 }
 

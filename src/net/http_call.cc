@@ -232,7 +232,7 @@ http::request<http::string_body> make_request(const HttpCall& call, const Target
   return request;
 }
 
-// One call from looking up the host to the answer.
+// One call from looking up the host to the answer; kept by its loop until then.
 class Call final : public std::enable_shared_from_this<Call> {
  public:
   Call(std::shared_ptr<LoopImpl> loop, HttpCall call, CallDone done)
@@ -253,13 +253,9 @@ class Call final : public std::enable_shared_from_this<Call> {
       }
       call_.tls = *std::move(context);
     }
-    timer_ = loop_->post_after(call_.timeout, [self = shared_from_this()] {
-      self->finish(absl::DeadlineExceededError("no answer in time"));
-    });
+    timer_ = loop_->post_after(call_.timeout, [this] { finish(absl::DeadlineExceededError("no answer in time")); });
     dial_ = dial(loop_, target_.host, target_.port, std::min(call_.connect_timeout, call_.timeout),
-                 [self = shared_from_this()](absl::StatusOr<asio::ip::tcp::socket> socket) {
-                   self->on_connected(std::move(socket));
-                 });
+                 [this](absl::StatusOr<asio::ip::tcp::socket> socket) { on_connected(std::move(socket)); });
   }
 
  private:
@@ -271,7 +267,11 @@ class Call final : public std::enable_shared_from_this<Call> {
     connection_ = std::make_shared<Connection>(loop_, *std::move(socket));
     auto protocol = std::make_unique<Http1Client>(
         *connection_, make_request(call_, target_), call_.response_size_max,
-        [self = shared_from_this()](absl::StatusOr<HttpResponse> result) { self->finish(std::move(result)); });
+        [weak = weak_from_this()](absl::StatusOr<HttpResponse> result) {
+          if (const auto self = weak.lock()) {
+            self->finish(std::move(result));
+          }
+        });
     connection_->start(std::move(protocol), target_.tls ? call_.tls : nullptr, target_.host, nullptr);
   }
 
@@ -280,7 +280,7 @@ class Call final : public std::enable_shared_from_this<Call> {
     if (done == nullptr) {
       return;
     }
-    const auto self = shared_from_this();
+    const auto self = loop_->let_go(this);
     timer_.reset();
     dial_.reset();
     if (connection_ != nullptr) {
@@ -307,7 +307,10 @@ class Call final : public std::enable_shared_from_this<Call> {
 void http_call(Loop& loop, HttpCall call, CallDone done) {
   auto shared = LoopsAccess::shared(loop);
   auto running = std::make_shared<Call>(shared, std::move(call), std::move(done));
-  shared->post([running] { running->begin(); });
+  shared->post([shared = shared.get(), running] {
+    shared->keep(running);
+    running->begin();
+  });
 }
 
 absl::StatusOr<HttpResponse> http_call(HttpCall call) {
@@ -318,7 +321,7 @@ absl::StatusOr<HttpResponse> http_call(HttpCall call) {
     loop->post([&loop] { loop->stop(); });
   });
   loop->run();
-  loop->disarm_timers();
+  loop->abandon();
   return result;
 }
 

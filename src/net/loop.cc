@@ -38,7 +38,7 @@ struct LoopImpl::TimerHandle {
 
 LoopImpl::LoopImpl() : guard_(io_.get_executor()) {}
 
-LoopImpl::~LoopImpl() { disarm_timers(); }
+LoopImpl::~LoopImpl() { abandon(); }
 
 void LoopImpl::run() {
   thread_ = std::this_thread::get_id();
@@ -53,7 +53,18 @@ void LoopImpl::stop() {
   io_.stop();
 }
 
-void LoopImpl::disarm_timers() {
+std::shared_ptr<void> LoopImpl::let_go(void* resident) {
+  const auto found = residents_.find(resident);
+  if (found == residents_.end()) {
+    return nullptr;
+  }
+  auto kept = std::move(found->second);
+  residents_.erase(found);
+  return kept;
+}
+
+void LoopImpl::abandon() {
+  std::exchange(residents_, {}).clear();
   auto timers = std::exchange(timers_, {});
   for (const auto& timer : timers) {
     timer->timer.reset();
@@ -200,7 +211,7 @@ void Loops::stop() {
   }
   impl_->threads.clear();
   for (auto& loop : impl_->loops) {
-    loop->disarm_timers();
+    loop->abandon();
   }
 }
 

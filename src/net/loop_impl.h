@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "boost/asio/executor_work_guard.hpp"
 #include "boost/asio/io_context.hpp"
@@ -36,8 +37,13 @@ class LoopImpl final : public Loop, public std::enable_shared_from_this<LoopImpl
 
   void run();
   void stop();
-  // Drops the timers that are still set; after run() has returned.
-  void disarm_timers();
+  // Drops the timers that are still set and what keep() still holds; after run() has returned.
+  void abandon();
+
+  // Holds an object that lives by itself on this loop (a connection, a call) until it lets go, or the loop is abandoned.
+  // What waits in the loop refers to it weakly, so that nothing keeps a stopped loop alive. On the loop's thread.
+  void keep(std::shared_ptr<void> resident) { residents_[resident.get()] = resident; }
+  std::shared_ptr<void> let_go(void* resident);
 
   bool is_current() const override;
   void post(std::function<void()> work) override;
@@ -60,7 +66,8 @@ class LoopImpl final : public Loop, public std::enable_shared_from_this<LoopImpl
   std::atomic<std::thread::id> thread_{};
   std::atomic<bool> stopped_{false};
   std::atomic<bool> ended_{false};
-  absl::flat_hash_set<std::shared_ptr<Timer>> timers_;  // of the loop's thread
+  absl::flat_hash_set<std::shared_ptr<Timer>> timers_;              // of the loop's thread
+  absl::flat_hash_map<void*, std::shared_ptr<void>> residents_;     // the same
   Scratch scratch_;
   int64_t http_date_second_ = -1;
   std::string http_date_;
