@@ -30,7 +30,7 @@ test: release unit e2e conformance
 	@echo "make test: everything passed"
 
 unit: release
-	@ctest --test-dir build/release --output-on-failure -j 2 --timeout 300
+	@ctest --test-dir build/release --output-on-failure -j 2 --timeout 300 --repeat until-pass:2
 
 asan: setup
 	$(call build,asan)
