@@ -1,6 +1,7 @@
 #include "policy/conf_view.h"
 
 #include <charconv>
+#include <cmath>
 
 #include "base/text.h"
 
@@ -72,7 +73,9 @@ std::optional<double> ConfView::decimal() const {
   const std::string_view digits = text();
   double number = 0;
   const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return failure == std::errc() && end == digits.data() + digits.size() ? std::optional(number) : std::nullopt;
+  // "nan" and "inf" are numbers to from_chars, and no range check refuses a NaN.
+  const bool valid = failure == std::errc() && end == digits.data() + digits.size() && std::isfinite(number);
+  return valid ? std::optional(number) : std::nullopt;
 }
 
 std::optional<std::chrono::nanoseconds> ConfView::duration() const {
