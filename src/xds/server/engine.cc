@@ -306,7 +306,6 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     }
     parts.insights.set_certificate(key, CertificateInfo{.issued_at = proxy.identity.identity->issued_at,
                                                         .expires_at = proxy.identity.identity->not_after,
-                                                        .regenerations = proxy.identity.regenerations,
                                                         .issued_backend = proxy.identity.issued_backend,
                                                         .supported_backends = {view.trust->backend}});
   }
@@ -352,7 +351,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     std::erase_if(proxy->second.connections, [&](const Connection& connection) { return connection.id == id; });
     if (proxy->second.connections.empty()) {
       proxies.erase(proxy);
-      parts.insights.set_certificate(key, std::nullopt);
+      parts.insights.forget_certificate(key);
       const std::lock_guard lock(published_mutex);
       statuses.erase(key);
     }

@@ -117,7 +117,6 @@ absl::StatusOr<WireResourcePtr> IdentityIssuer::identity_secret(const mesh::Mesh
   state.tags = std::move(tags);
   state.lifetime = lifetime;
   state.issued_backend = view.trust->backend;
-  ++state.regenerations;
   auto counter = generated_.find(view.name);
   if (counter == generated_.end()) {
     counter = generated_.emplace(view.name, metrics_.counter("cert_generation", "Number of generated certificates", {{"mesh", view.name}})).first;

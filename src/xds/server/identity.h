@@ -25,7 +25,6 @@ struct ProxyIdentity {
   std::chrono::nanoseconds lifetime{};
   // For the insight.
   std::string issued_backend;
-  uint32_t regenerations = 0;
 };
 
 // Turns the secrets that a configuration refers to into resources: identities, which are issued per proxy and kept until

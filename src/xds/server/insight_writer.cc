@@ -74,6 +74,31 @@ void count(pb::DiscoveryServiceStats& stats, AdsSession::Event::Kind kind) {
   }
 }
 
+bool is_same_time(const google::protobuf::Timestamp& stored, WallTime time) {
+  google::protobuf::Timestamp other;
+  set_time(other, time);
+  return stored.seconds() == other.seconds() && stored.nanos() == other.nanos();
+}
+
+// Certificates are counted where the count outlives us: in the stored insight, by one for each that is not the last one.
+void put_certificate(pb::DataplaneInsight& insight, const std::optional<CertificateInfo>& certificate) {
+  if (!certificate) {
+    insight.clear_mtls();
+    return;
+  }
+  auto& mtls = *insight.mutable_mtls();
+  if (!mtls.has_last_certificate_regeneration() || !is_same_time(mtls.last_certificate_regeneration(), certificate->issued_at)) {
+    mtls.set_certificate_regenerations(mtls.certificate_regenerations() + 1);
+  }
+  set_time(*mtls.mutable_certificate_expiration_time(), certificate->expires_at);
+  set_time(*mtls.mutable_last_certificate_regeneration(), certificate->issued_at);
+  mtls.set_issuedbackend(certificate->issued_backend);
+  mtls.clear_supportedbackends();
+  for (const std::string& backend : certificate->supported_backends) {
+    mtls.add_supportedbackends(backend);
+  }
+}
+
 }  // namespace
 
 struct InsightWriter::Stream {
@@ -100,10 +125,14 @@ struct InsightWriter::Impl : std::enable_shared_from_this<InsightWriter::Impl> {
 
   std::mutex mutex;  // guards all below
   std::map<uint64_t, Stream> streams;
-  std::map<model::ResourceKey, CertificateInfo> certificates;
+  // What the engine has said of a proxy's certificate: one, or that it has none. A proxy that is not here keeps what its
+  // insight says.
+  std::map<model::ResourceKey, std::optional<CertificateInfo>> certificates;
   uint64_t last_id = 0;
   bool stopped = false;
-  std::map<uint64_t, std::shared_ptr<void>> timers;  // touched on the executor only
+  // Touched on the executor only.
+  std::map<uint64_t, std::shared_ptr<void>> timers;
+  std::shared_ptr<void> generation_timer;
 
   // With mutex held. Makes sure that a flush of the stream comes when it may.
   void schedule(uint64_t id, Stream& stream) {
@@ -125,60 +154,83 @@ struct InsightWriter::Impl : std::enable_shared_from_this<InsightWriter::Impl> {
   // On the executor.
   void flush(uint64_t id) {
     timers.erase(id);
-    std::optional<Stream> taken;
-    std::optional<CertificateInfo> certificate;
-    {
-      const std::lock_guard lock(mutex);
-      const auto found = streams.find(id);
-      if (found == streams.end()) {
-        return;
-      }
-      Stream& stream = found->second;
-      stream.scheduled = false;
-      if (!stream.dirty) {
-        return;
-      }
-      stream.dirty = false;
-      stream.written = true;
-      stream.next_flush = clock.monotonic_now() + options.flush_interval;
-      taken = stream;
-      if (const auto known = certificates.find(stream.proxy); known != certificates.end()) {
-        certificate = known->second;
-      }
-      if (stream.closed) {
-        streams.erase(found);
-      }
+    if (const auto due = take(id)) {
+      write(due->stream, due->certificate);
     }
-    write(*taken, certificate);
   }
 
-  void write(const Stream& stream, const std::optional<CertificateInfo>& certificate) {
+  struct Due {
+    Stream stream;
+    std::optional<std::optional<CertificateInfo>> certificate;  // nothing: not known
+  };
+
+  // What is to be written of a stream, if anything has changed.
+  std::optional<Due> take(uint64_t id) {
+    const std::lock_guard lock(mutex);
+    const auto found = streams.find(id);
+    if (found == streams.end()) {
+      return std::nullopt;
+    }
+    Stream& stream = found->second;
+    stream.scheduled = false;
+    if (!stream.dirty) {
+      return std::nullopt;
+    }
+    stream.dirty = false;
+    stream.written = true;
+    stream.next_flush = clock.monotonic_now() + options.flush_interval;
+    Due due{.stream = stream, .certificate = {}};
+    if (const auto known = certificates.find(stream.proxy); known != certificates.end()) {
+      due.certificate = known->second;
+    }
+    if (stream.closed) {
+      streams.erase(found);
+    }
+    return due;
+  }
+
+  // Raises the generation of open subscriptions now and then: one that stays the same for a whole idle timeout is taken
+  // for one whose control plane has died, and ended.
+  void schedule_generations() {
+    generation_timer = executor.post_after(options.generation_interval, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        self->raise_generations();
+        self->schedule_generations();
+      }
+    });
+  }
+
+  void raise_generations() {
+    const std::lock_guard lock(mutex);
+    for (auto& [id, stream] : streams) {
+      if (!stream.closed && stream.written) {
+        stream.subscription.set_generation(stream.subscription.generation() + 1);
+        stream.dirty = true;
+        schedule(id, stream);
+      }
+    }
+  }
+
+  // A copy of the stored insight with the stream's subscription in it.
+  template <typename Insight>
+  std::unique_ptr<Insight> updated(const model::Resource& resource, const Stream& stream) const {
+    auto insight = resource.message == nullptr ? std::make_unique<Insight>() : std::make_unique<Insight>(resource.as<Insight>());
+    put_subscription(*insight->mutable_subscriptions(), stream.subscription, options.subscription_limit, clock.wall_now());
+    return insight;
+  }
+
+  void write(const Stream& stream, const std::optional<std::optional<CertificateInfo>>& certificate) {
     const auto result = manager.upsert(*stream.insight_type, stream.proxy, [&](model::Resource& resource) -> absl::Status {
       if (stream.insight_type->name == "DataplaneInsight") {
-        auto insight = std::make_unique<pb::DataplaneInsight>(resource.message == nullptr ? pb::DataplaneInsight() : resource.as<pb::DataplaneInsight>());
-        put_subscription(*insight->mutable_subscriptions(), stream.subscription, options.subscription_limit, clock.wall_now());
+        auto insight = updated<pb::DataplaneInsight>(resource, stream);
         if (certificate) {
-          auto& mtls = *insight->mutable_mtls();
-          set_time(*mtls.mutable_certificate_expiration_time(), certificate->expires_at);
-          set_time(*mtls.mutable_last_certificate_regeneration(), certificate->issued_at);
-          mtls.set_certificate_regenerations(certificate->regenerations);
-          mtls.set_issuedbackend(certificate->issued_backend);
-          mtls.clear_supportedbackends();
-          for (const std::string& backend : certificate->supported_backends) {
-            mtls.add_supportedbackends(backend);
-          }
-        } else {
-          insight->clear_mtls();
+          put_certificate(*insight, *certificate);
         }
         resource.message = std::move(insight);
       } else if (stream.insight_type->name == "ZoneIngressInsight") {
-        auto insight = std::make_unique<pb::ZoneIngressInsight>(resource.message == nullptr ? pb::ZoneIngressInsight() : resource.as<pb::ZoneIngressInsight>());
-        put_subscription(*insight->mutable_subscriptions(), stream.subscription, options.subscription_limit, clock.wall_now());
-        resource.message = std::move(insight);
+        resource.message = updated<pb::ZoneIngressInsight>(resource, stream);
       } else {
-        auto insight = std::make_unique<pb::ZoneEgressInsight>(resource.message == nullptr ? pb::ZoneEgressInsight() : resource.as<pb::ZoneEgressInsight>());
-        put_subscription(*insight->mutable_subscriptions(), stream.subscription, options.subscription_limit, clock.wall_now());
-        resource.message = std::move(insight);
+        resource.message = updated<pb::ZoneEgressInsight>(resource, stream);
       }
       return absl::OkStatus();
     });
@@ -191,7 +243,9 @@ struct InsightWriter::Impl : std::enable_shared_from_this<InsightWriter::Impl> {
 
 InsightWriter::InsightWriter(Options options, const model::Registry& registry, manager::ResourceManager& manager, const Clock& clock,
                              TimerExecutor& executor)
-    : impl_(std::make_shared<Impl>(std::move(options), registry, manager, clock, executor)) {}
+    : impl_(std::make_shared<Impl>(std::move(options), registry, manager, clock, executor)) {
+  executor.post([self = impl_] { self->schedule_generations(); });
+}
 
 InsightWriter::~InsightWriter() { stop(); }
 
@@ -245,15 +299,10 @@ void InsightWriter::on_events(uint64_t id, const std::vector<AdsSession::Event>&
 void InsightWriter::set_certificate(const model::ResourceKey& proxy, std::optional<CertificateInfo> certificate) {
   const std::lock_guard lock(impl_->mutex);
   const auto known = impl_->certificates.find(proxy);
-  const bool same = certificate ? known != impl_->certificates.end() && known->second == *certificate : known == impl_->certificates.end();
-  if (same) {
+  if (known != impl_->certificates.end() && known->second == certificate) {
     return;
   }
-  if (certificate) {
-    impl_->certificates.insert_or_assign(proxy, *std::move(certificate));
-  } else {
-    impl_->certificates.erase(proxy);
-  }
+  impl_->certificates.insert_or_assign(proxy, std::move(certificate));
   for (auto& [id, stream] : impl_->streams) {
     if (stream.proxy == proxy && !stream.closed) {
       stream.dirty = true;
@@ -262,6 +311,11 @@ void InsightWriter::set_certificate(const model::ResourceKey& proxy, std::option
       }
     }
   }
+}
+
+void InsightWriter::forget_certificate(const model::ResourceKey& proxy) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->certificates.erase(proxy);
 }
 
 void InsightWriter::close(uint64_t id) {
@@ -279,8 +333,22 @@ void InsightWriter::close(uint64_t id) {
 }
 
 void InsightWriter::stop() {
-  const std::lock_guard lock(impl_->mutex);
-  impl_->stopped = true;
+  std::vector<uint64_t> ids;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->stopped) {
+      return;
+    }
+    impl_->stopped = true;
+    for (const auto& [id, stream] : impl_->streams) {
+      ids.push_back(id);
+    }
+  }
+  for (const uint64_t id : ids) {
+    if (const auto due = impl_->take(id)) {
+      impl_->write(due->stream, due->certificate);
+    }
+  }
 }
 
 }  // namespace kuma::xds

@@ -19,7 +19,6 @@ namespace kuma::xds {
 struct CertificateInfo {
   WallTime issued_at{};
   WallTime expires_at{};
-  uint32_t regenerations = 0;
   std::string issued_backend;
   std::vector<std::string> supported_backends;
 
@@ -50,10 +49,14 @@ class InsightWriter {
   uint64_t open(const model::ResourceType& proxy_type, const model::ResourceKey& proxy, const ::kuma::mesh::v1alpha1::Version& version);
   // `settled`: the proxy has acknowledged all there is.
   void on_events(uint64_t id, const std::vector<AdsSession::Event>& events, bool settled);
+  // The proxy's certificate, or that it needs none.
   void set_certificate(const model::ResourceKey& proxy, std::optional<CertificateInfo> certificate);
+  // Nothing is known of it any more (its proxy has gone): the insight keeps what it says, as clients in PERMISSIVE meshes
+  // go by the certificates of all dataplanes of a service, also of those that are away for a moment.
+  void forget_certificate(const model::ResourceKey& proxy);
   void close(uint64_t id);
 
-  // Schedules nothing any more; what is scheduled is still written as long as the executor runs.
+  // Writes what is pending, on the caller's thread, and schedules nothing any more.
   void stop();
 
  private:
