@@ -5,13 +5,12 @@
 #include "CLI/CLI.hpp"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/version.h"
 #include "config/load.h"
 #include "config/server_certificate.h"
 #include "control_plane.h"
 
 namespace {
-
-constexpr const char* kVersion = "2.5.11";
 
 int fail(const std::string& message) {
   std::cerr << "Error: " << message << "\n";
@@ -83,10 +82,10 @@ int main(int argc, char** argv) {
   }
   if (version_command->parsed()) {
     if (detailed) {
-      std::cout << "Product:       Kuma\nVersion:       " << kVersion << "\nGit Tag:       " << kVersion
-                << "\nGit Commit:    unknown\nBuild Date:    unknown\n";
+      std::cout << "Product:       " << kuma::kProduct << "\nVersion:       " << kuma::kVersion << "\nGit Tag:       " << kuma::kGitTag
+                << "\nGit Commit:    " << kuma::kGitCommit << "\nBuild Date:    " << kuma::kBuildDate << "\n";
     } else {
-      std::cout << "Kuma: " << kVersion << "\n";
+      std::cout << kuma::kProduct << ": " << kuma::kVersion << "\n";
     }
     return 0;
   }

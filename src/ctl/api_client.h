@@ -5,14 +5,11 @@
 
 #include "absl/status/statusor.h"
 #include "base/json.h"
+#include "base/version.h"
 #include "ctl/config_file.h"
 #include "ctl/environment.h"
 
 namespace kuma::ctl {
-
-// The version of this program and what it is a client of.
-inline constexpr std::string_view kVersion = "2.5.11";
-inline constexpr std::string_view kProduct = "Kuma";
 
 // One control plane's REST API. Errors: what the server said in its error form, ready to print, is kept as it is by
 // wrap(); NotFound for 404; anything else is `(<status>): <body>` or the transport's words.

@@ -8,8 +8,8 @@ namespace {
 absl::Status version(const Invocation& invocation, bool all) {
   const Environment& environment = invocation.environment;
   if (all) {
-    environment.out << fmt::format("Product:       {}\nVersion:       {}\nGit Tag:       {}\nGit Commit:    unknown\nBuild Date:    unknown\n",
-                                   kProduct, kVersion, kVersion);
+    environment.out << fmt::format("Product:       {}\nVersion:       {}\nGit Tag:       {}\nGit Commit:    {}\nBuild Date:    {}\n",
+                                   kProduct, kVersion, kGitTag, kGitCommit, kBuildDate);
   } else {
     environment.out << fmt::format("Client: {} {}\n", kProduct, kVersion);
   }
