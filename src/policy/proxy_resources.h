@@ -129,9 +129,24 @@ using EndpointsDraft = Draft<::envoy::config::endpoint::v3::ClusterLoadAssignmen
 using ListenerDraft = Draft<::envoy::config::listener::v3::Listener>;
 using RouteDraft = Draft<::envoy::config::route::v3::RouteConfiguration>;
 
+// A destination that the proxy's application reaches through an address of its own: one listener.
+struct ProxyOutbound {
+  std::string address;    // an IP
+  uint32_t port = 0;
+  mesh::Tags tags;        // with kuma.io/service
+  bool from_vip = false;  // of an address that the control plane gave; false: written in the Dataplane
+
+  std::string service() const { return std::string(mesh::tag(tags, mesh::kServiceTag)); }
+};
+
 // The configuration of one proxy in the making. The generators fill it, then the policies change it.
 class ProxyResources {
  public:
+  // What the proxy reaches, in order; complete before the first generator of resources runs.
+  std::vector<ProxyOutbound> outbounds;
+  // Connections are redirected to the proxy by the kernel, so its listeners need not bind their addresses.
+  bool transparent = false;
+
   // By name; one that is set again replaces the earlier one.
   std::map<std::string, ClusterDraft> clusters;
   std::map<std::string, EndpointsDraft> endpoints;

@@ -20,6 +20,7 @@ bool is_builtin_gateway(const Dataplane& dataplane) {
 }
 
 absl::Status run_generators(ProxyContext& context) {
+  resolve_outbounds(context);
   KUMA_RETURN_IF_ERROR(generate_admin(context));
   KUMA_RETURN_IF_ERROR(generate_prometheus(context));
   if (is_builtin_gateway(context.spec)) {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "mesh/v1alpha1/mesh.pb.h"
 #include "mesh/v1alpha1/traffic_route.pb.h"
+#include "policy/envoy/destinations.h"
 #include "policy/envoy/names.h"
 #include "policy/envoy/outbound.h"
 #include "policy/legacy.h"
@@ -16,16 +16,10 @@ namespace {
 
 using mesh::Protocol;
 using mesh::v1alpha1::TrafficRoute;
-using policy::envoy::DestinationCluster;
 using policy::envoy::OutboundListener;
 using policy::envoy::OutboundRoute;
 using policy::envoy::WeightedCluster;
-using Outbound = mesh::v1alpha1::Dataplane::Networking::Outbound;
 using Destination = google::protobuf::Map<std::string, std::string>;
-
-constexpr char kAddressDefault[] = "127.0.0.1";
-// The service of an egress, in its identity.
-constexpr std::string_view kEgressService = "zone-egress";
 
 model::ResourcePtr resource_or_null(const model::ResourcePtr* found) { return found == nullptr ? nullptr : *found; }
 
@@ -44,13 +38,11 @@ class OutboundGenerator {
         timeouts_(context.view.policies_of("Timeout"), context.dataplane),
         circuit_breakers_(context.view.policies_of("CircuitBreaker"), context.dataplane),
         retries_(context.view.policies_of("Retry"), context.dataplane),
-        tags_header_(policy::envoy::tags_header(context.dataplane.tag_sets)) {
-    locality_.local_zone = context.view.zone;
-    locality_.prefer_local = context.view.mesh->as<mesh::v1alpha1::Mesh>().routing().localityawareloadbalancing();
-  }
+        tags_header_(policy::envoy::tags_header(context.dataplane.tag_sets)),
+        destinations_(context.view, context.resources) {}
 
   void run() {
-    for (const Outbound& outbound : context_.spec.networking().outbound()) {
+    for (const policy::ProxyOutbound& outbound : context_.resources.outbounds) {
       outbounds_.push_back(route(outbound));
     }
     for (const RoutedOutbound& outbound : outbounds_) {
@@ -66,14 +58,14 @@ class OutboundGenerator {
 
  private:
   // Where requests of an outbound go, by its TrafficRoute; without one, nowhere.
-  RoutedOutbound route(const Outbound& outbound) {
+  RoutedOutbound route(const policy::ProxyOutbound& outbound) {
     RoutedOutbound routed;
     OutboundListener& listener = routed.listener;
-    listener.address = outbound.address().empty() ? kAddressDefault : outbound.address();
-    listener.port = outbound.port();
+    listener.address = outbound.address;
+    listener.port = outbound.port;
     listener.transparent = context_.transparent();
-    listener.tags = mesh::to_tags(outbound.tags());
-    std::string service(mesh::tag(listener.tags, mesh::kServiceTag));
+    listener.tags = outbound.tags;
+    const std::string service = outbound.service();
     context_.resources.services.insert(service);
     const model::ResourcePtr* route = routes_.select(service);
     if (route == nullptr) {
@@ -130,28 +122,15 @@ class OutboundGenerator {
     return tags;
   }
 
-  // Folded over the instances of the services of all clusters, whatever else their tags choose by.
+  // Folded over the instances of the services of all clusters.
   Protocol protocol_of(const std::vector<std::pair<std::string, mesh::Tags>>& clusters) {
     std::optional<Protocol> folded;
     for (const auto& [name, tags] : clusters) {
-      const mesh::ServicePtr service = service_of(tags);
-      if (service != nullptr && !service->endpoints.empty()) {
-        folded = folded ? mesh::common_protocol(*folded, service->protocol) : service->protocol;
+      if (auto protocol = destinations_.protocol_of(tags)) {
+        folded = folded ? mesh::common_protocol(*folded, *protocol) : protocol;
       }
     }
     return folded.value_or(Protocol::Unknown);
-  }
-
-  // Null when nobody offers it, or when it is another mesh's: those are reached by their gateways.
-  mesh::ServicePtr service_of(const mesh::Tags& tags) {
-    auto service = mesh::tag(tags, mesh::kServiceTag);
-    if (auto peer = mesh::tag(tags, mesh::kMeshTag); !peer.empty() && peer != context_.view.name) {
-      context_.resources.other_meshes.emplace(peer);
-      return nullptr;
-    }
-    auto found = context_.view.services.find(service);
-    context_.resources.services.emplace(service);
-    return found == context_.view.services.end() ? nullptr : found->second;
   }
 
   // CircuitBreaker and Retry are chosen for the services that a default route leads to, and for no other ones.
@@ -159,49 +138,15 @@ class OutboundGenerator {
     return default_split_.contains(service) ? resource_or_null(policies.select(service)) : nullptr;
   }
 
-  // mTLS needs a certificate at both ends: both meshes have it on, and a PERMISSIVE one has given one to every instance.
-  std::optional<policy::envoy::MeshClientTls> tls_of(const mesh::Tags& tags, const mesh::Service* service) {
-    const std::string& own = context_.view.name;
-    std::string peer(mesh::tag(tags, mesh::kMeshTag));
-    bool is_own = peer.empty() || peer == own;
-    if (!context_.view.mtls_enabled()) {
-      return std::nullopt;
-    }
-    if (is_own) {
-      peer = own;
-      if (context_.view.permissive() && (service == nullptr || !service->tls_ready)) {
-        return std::nullopt;
-      }
-    } else if (auto other = context_.view.other_meshes.find(peer);
-               other == context_.view.other_meshes.end() || other->second.second == nullptr) {
-      return std::nullopt;
-    }
-    bool by_egress = service != nullptr && service->external;
-    std::string_view identity = by_egress ? kEgressService : mesh::tag(tags, mesh::kServiceTag);
-    return policy::envoy::MeshClientTls{.mesh = own,
-                                        .peer_mesh = peer,
-                                        .peer_identity = policy::envoy::spiffe_id(peer, identity),
-                                        .sni = policy::envoy::sni_of(tags, peer)};
-  }
-
   void put_clusters(const RoutedOutbound& outbound) {
     for (const auto& [name, tags] : outbound.clusters) {
-      mesh::ServicePtr service = service_of(tags);
-      DestinationCluster cluster{
-          .name = name,
-          .tags = tags,
-          .protocol = service == nullptr ? Protocol::Unknown : service->protocol,
-          .tls = tls_of(tags, service.get()),
-          .timeout = outbound.listener.timeout,
-          .circuit_breaker = for_default_split(circuit_breakers_, std::string(mesh::tag(tags, mesh::kServiceTag))),
-          .traffic_route = outbound.listener.traffic_route};
-      if (cluster.tls) {
-        context_.resources.need_mesh_secrets(cluster.tls->mesh, cluster.tls->peer_mesh);
-      }
-      policy::ProxyResources::put(context_.resources.clusters,
-                                  policy::envoy::draft_destination_cluster(std::move(cluster)));
-      policy::ProxyResources::put(context_.resources.endpoints,
-                                  policy::envoy::draft_endpoints(name, tags, service, locality_));
+      destinations_.put(
+          {.name = name,
+           .tags = tags,
+           .tls = {},
+           .timeout = outbound.listener.timeout,
+           .circuit_breaker = for_default_split(circuit_breakers_, std::string(mesh::tag(tags, mesh::kServiceTag))),
+           .traffic_route = outbound.listener.traffic_route});
     }
   }
 
@@ -211,7 +156,7 @@ class OutboundGenerator {
   policy::OutboundPolicies circuit_breakers_;
   policy::OutboundPolicies retries_;
   std::string tags_header_;
-  policy::envoy::LocalityRules locality_;
+  policy::envoy::Destinations destinations_;
   std::vector<RoutedOutbound> outbounds_;
   std::set<std::string> default_split_;  // services
 };

@@ -16,12 +16,11 @@ struct ProxyContext {
   const ProxyInput& proxy;
   policy::ProxyResources& resources;
 
-  // Connections are redirected to the proxy by the kernel, so its listeners need not bind their addresses.
-  bool transparent() const {
-    const auto& settings = spec.networking().transparent_proxying();
-    return settings.redirect_port_inbound() != 0 && settings.redirect_port_outbound() != 0;
-  }
+  bool transparent() const { return resources.transparent; }
 };
+
+// Fills the resources' outbounds and `transparent`, which generators and policies read.
+void resolve_outbounds(ProxyContext& context);  // §8.1
 
 // The parts of a standard proxy's configuration, in the order in which they run (spec/xds-config.md §1). An error means that
 // the proxy can't be configured.

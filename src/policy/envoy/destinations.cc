@@ -1,0 +1,74 @@
+#include "policy/envoy/destinations.h"
+
+#include "mesh/v1alpha1/mesh.pb.h"
+#include "policy/envoy/names.h"
+
+namespace kuma::policy::envoy {
+namespace {
+
+// The service of an egress, in its identity.
+constexpr std::string_view kEgressService = "zone-egress";
+
+}  // namespace
+
+Destinations::Destinations(const mesh::MeshView& view, ProxyResources& resources) : view_(view), resources_(resources) {
+  locality_.local_zone = view.zone;
+  locality_.prefer_local = view.mesh->as<mesh::v1alpha1::Mesh>().routing().localityawareloadbalancing();
+}
+
+mesh::ServicePtr Destinations::find(const mesh::Tags& tags) {
+  auto service = mesh::tag(tags, mesh::kServiceTag);
+  if (auto peer = mesh::tag(tags, mesh::kMeshTag); !peer.empty() && peer != view_.name) {
+    resources_.other_meshes.emplace(peer);
+    return nullptr;
+  }
+  auto found = view_.services.find(service);
+  resources_.services.emplace(service);
+  return found == view_.services.end() ? nullptr : found->second;
+}
+
+std::optional<mesh::Protocol> Destinations::protocol_of(const mesh::Tags& tags) {
+  const mesh::ServicePtr service = find(tags);
+  if (service == nullptr || service->endpoints.empty()) {
+    return std::nullopt;
+  }
+  return service->protocol;
+}
+
+bool Destinations::leaves_mesh(const mesh::Tags&) { return false; }
+
+// mTLS needs a certificate at both ends: both meshes have it on, and a PERMISSIVE one has given one to every instance.
+std::optional<MeshClientTls> Destinations::tls_of(const mesh::Tags& tags, const mesh::Service* service) const {
+  const std::string& own = view_.name;
+  std::string peer(mesh::tag(tags, mesh::kMeshTag));
+  bool is_own = peer.empty() || peer == own;
+  if (!view_.mtls_enabled()) {
+    return std::nullopt;
+  }
+  if (is_own) {
+    peer = own;
+    if (view_.permissive() && (service == nullptr || !service->tls_ready)) {
+      return std::nullopt;
+    }
+  } else if (auto other = view_.other_meshes.find(peer);
+             other == view_.other_meshes.end() || other->second.second == nullptr) {
+    return std::nullopt;
+  }
+  bool by_egress = service != nullptr && service->external;
+  std::string_view identity = by_egress ? kEgressService : mesh::tag(tags, mesh::kServiceTag);
+  return MeshClientTls{
+      .mesh = own, .peer_mesh = peer, .peer_identity = spiffe_id(peer, identity), .sni = sni_of(tags, peer)};
+}
+
+void Destinations::put(DestinationCluster cluster) {
+  mesh::ServicePtr service = find(cluster.tags);
+  cluster.protocol = service == nullptr ? mesh::Protocol::Unknown : service->protocol;
+  cluster.tls = tls_of(cluster.tags, service.get());
+  if (cluster.tls) {
+    resources_.need_mesh_secrets(cluster.tls->mesh, cluster.tls->peer_mesh);
+  }
+  ProxyResources::put(resources_.endpoints, draft_endpoints(cluster.name, cluster.tags, service, locality_));
+  ProxyResources::put(resources_.clusters, draft_destination_cluster(std::move(cluster)));
+}
+
+}  // namespace kuma::policy::envoy

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+
+#include "mesh/mesh_view.h"
+#include "policy/envoy/outbound.h"
+#include "policy/proxy_resources.h"
+
+namespace kuma::policy::envoy {
+
+// What a proxy knows of the services that it sends requests to: who offers them, what they speak, how they are reached.
+// TrafficRoute and the routes among targetRef policies put their clusters by it, so that a destination is reached in the
+// same way whoever chose it.
+//
+// Every service that is asked for is noted in the resources, which have to outlive this, as has the view.
+class Destinations {
+ public:
+  Destinations(const mesh::MeshView& view, ProxyResources& resources);
+
+  // Null when nobody offers it, or when it is another mesh's: those are reached by their gateways.
+  mesh::ServicePtr find(const mesh::Tags& tags);
+  // Of all instances of the service, whatever else the tags choose by. Nothing: there are none.
+  std::optional<mesh::Protocol> protocol_of(const mesh::Tags& tags);
+  // Whether requests leave the mesh here, without an egress: the other side wants its own host name.
+  bool leaves_mesh(const mesh::Tags& tags);
+
+  // The cluster and its endpoints. `protocol` and `tls` are filled in from the tags.
+  void put(DestinationCluster cluster);
+
+ private:
+  std::optional<MeshClientTls> tls_of(const mesh::Tags& tags, const mesh::Service* service) const;
+
+  const mesh::MeshView& view_;
+  ProxyResources& resources_;
+  LocalityRules locality_;
+};
+
+}  // namespace kuma::policy::envoy
