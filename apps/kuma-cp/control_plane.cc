@@ -290,7 +290,7 @@ void ControlPlane::Impl::start_engine() {
 }
 
 absl::Status ControlPlane::Impl::listen(net::ServerOptions options, net::HttpHandler handler, const std::function<void(net::Server&)>& prepare) {
-  const size_t body_size_max = options.limits.body_size_max;
+  const size_t body_size_max = options.limits.body_size_max = config.api_server.body_size_max;
   auto server = std::make_unique<net::Server>(loops, std::move(options));
   server->handle_http(std::move(handler));
   server->on_body_too_large([body_size_max](const net::HttpRequest&) { return api::body_too_large(body_size_max); });

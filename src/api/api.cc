@@ -164,8 +164,8 @@ class Api {
     if (route->answers_json && !accepts_json(http.headers.get("accept"))) {
       return not_acceptable();
     }
-    if (http.body.size() > deps_.body_size_max) {
-      return body_too_large(deps_.body_size_max);
+    if (http.body.size() > deps_.config.api_server.body_size_max) {
+      return body_too_large(deps_.config.api_server.body_size_max);
     }
     for (const std::string_view param : match.params) {
       auto decoded = percent_decode(param, false);

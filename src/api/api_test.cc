@@ -128,7 +128,7 @@ TEST_F(Body, Refuses_deep_nesting) {
 }
 
 TEST_F(Body, Refuses_one_that_is_too_large_in_the_usual_form) {
-  deps_hook = [](ApiDeps& deps) { deps.body_size_max = 10; };
+  config.api_server.body_size_max = 10;
   const Answer answer = put("/meshes/m", std::string(11, ' '));
   EXPECT_EQ(answer.status, 413);
   EXPECT_EQ(answer.body,

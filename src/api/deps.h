@@ -71,7 +71,6 @@ struct ApiDeps {
   std::function<std::string()> cluster_id = nullptr;  // empty until it is known
   std::string hostname = {};
   std::string instance_id = {};
-  size_t body_size_max = 32 * 1024 * 1024;
   observe::Metrics* metrics = nullptr;
 };
 

@@ -127,6 +127,7 @@ struct MonitoringAssignmentServer {
 
 struct ApiServer {
   bool read_only = false;
+  uint32_t body_size_max = 32 * 1024 * 1024;  // bytes of a request's body; a larger one is refused with 413
   // Nobody by default: together with localhost_is_admin, any page in an operator's browser could act as administrator.
   std::vector<std::string> cors_allowed_domains;
   struct Http {

@@ -5,6 +5,7 @@ namespace {
 
 void add_api_server(FieldList& list, ApiServer& api_server) {
   list.add("apiServer.readOnly", "KUMA_API_SERVER_READ_ONLY", &api_server.read_only);
+  list.add("apiServer.bodySizeMax", "KUMA_API_SERVER_BODY_SIZE_MAX", &api_server.body_size_max);
   list.add("apiServer.corsAllowedDomains", "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS", &api_server.cors_allowed_domains);
   list.add("apiServer.http.enabled", "KUMA_API_SERVER_HTTP_ENABLED", &api_server.http.enabled);
   list.add("apiServer.http.interface", "KUMA_API_SERVER_HTTP_INTERFACE", &api_server.http.interface);

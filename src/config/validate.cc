@@ -266,6 +266,7 @@ Problems check_api_server(const ApiServer& api) {
     problems.add_if(api.https.port > kPortMax, ".HTTPS.Port must be in the range [0, 65535]");
     check_tls(api.https.tls, problems);
   }
+  problems.add_if(api.body_size_max == 0, ".BodySizeMax must be at least 1 byte");
   problems.add_if(!api.root_url.empty() && !is_url(api.root_url), ".RootUrl is not a valid URL: {}", api.root_url);
   problems.add_if(!api.gui.root_url.empty() && !is_url(api.gui.root_url), ".GUI.RootUrl is not a valid URL: {}",
                   api.gui.root_url);

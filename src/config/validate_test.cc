@@ -165,6 +165,7 @@ TEST(ValidateConfig, Rejects_wrong_settings_of_the_API_server) {
               HasSubstr(".HTTP.Interface cannot be empty"));
   EXPECT_THAT(problem([](Config& c) { c.api_server.https.port = 65536; }),
               HasSubstr(".HTTPS.Port must be in the range [0, 65535]"));
+  EXPECT_THAT(problem([](Config& c) { c.api_server.body_size_max = 0; }), HasSubstr(".BodySizeMax must be at least 1 byte"));
   EXPECT_EQ(problem([](Config& c) {
               c.api_server.https.enabled = false;
               c.api_server.https.port = 65536;
