@@ -41,6 +41,19 @@ set_target_properties(kuma_envoy_api PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES ${ENVOY_API_DIR}/gen)
 target_link_libraries(kuma_envoy_api INTERFACE protobuf::libprotobuf)
 
+# The descriptors of the whole Envoy API as bytes within the program (policy/envoy/all_types.cc reads them).
+set(ENVOY_ALL_OBJECT ${CMAKE_BINARY_DIR}/envoy_all.o)
+add_custom_command(
+  OUTPUT ${ENVOY_ALL_OBJECT}
+  COMMAND ld -r -b binary -z noexecstack -o ${ENVOY_ALL_OBJECT} envoy_all.pb
+  WORKING_DIRECTORY ${ENVOY_API_DIR}
+  DEPENDS ${ENVOY_API_DIR}/envoy_all.pb
+  VERBATIM)
+add_library(kuma_envoy_all STATIC ${ENVOY_ALL_OBJECT})
+set_source_files_properties(${ENVOY_ALL_OBJECT} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+set_target_properties(kuma_envoy_all PROPERTIES LINKER_LANGUAGE CXX)
+target_link_libraries(kuma_envoy_api INTERFACE kuma_envoy_all)
+
 # proto/**.proto as C++ in <build>/proto. Services are described, not generated: src/net frames gRPC itself.
 function(kuma_proto_library)
   file(GLOB_RECURSE protos CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/proto ${CMAKE_SOURCE_DIR}/proto/*.proto)

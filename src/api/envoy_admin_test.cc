@@ -98,13 +98,31 @@ TEST(Sanitize_config_dump, Refuses_what_is_no_JSON) { EXPECT_FALSE(sanitize_conf
 
 TEST(Sanitize_config_dump, Hides_the_proxy_s_tokens) {
   const auto dump =
-      sanitize_config_dump(R"({"configs": [1, {"bootstrap": {"dynamic_resources": {"ads_config": {"grpc_services": [
+      sanitize_config_dump(R"({"configs": [1, {"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
+    "bootstrap": {"dynamic_resources": {"ads_config": {"grpc_services": [
     {"initial_metadata": [{"key": "authorization", "value": "secret"}, {"key": "other", "value": "x"}]}]}},
     "hds_config": {"grpcServices": [{"initialMetadata": [{"key": "authorization", "value": "secret"}]}]}}}]})");
   ASSERT_TRUE(dump.ok());
   EXPECT_EQ(dump->find("secret"), std::string::npos);
   EXPECT_NE(dump->find("\"value\": \"[redacted]\""), std::string::npos);
   EXPECT_NE(dump->find("\"value\": \"x\""), std::string::npos);
+}
+
+TEST(Sanitize_config_dump, Names_members_as_protobufs_JSON_and_leaves_the_keys_of_maps_alone) {
+  const auto dump = sanitize_config_dump(R"({"configs": [
+    {"@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump", "version_info": "1", "dynamic_active_clusters": [
+      {"cluster": {"@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", "alt_stat_name": "a_b",
+        "typed_extension_protocol_options": {"some_key": {"@type": "type.googleapis.com/envoy.not.Known", "left_alone": 1}},
+        "metadata": {"filter_metadata": {"io_kuma": {"tag_name": {"deep_name": "v"}}}}}}]},
+    {"@type": "type.googleapis.com/unknown.Dump", "stays_here": {"as_it": "was"}}]})");
+  ASSERT_TRUE(dump.ok());
+  const json::value got = parse_json(*dump).value();
+  EXPECT_EQ(got, parse_json(R"({"configs": [
+    {"@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump", "versionInfo": "1", "dynamicActiveClusters": [
+      {"cluster": {"@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", "altStatName": "a_b",
+        "typedExtensionProtocolOptions": {"some_key": {"@type": "type.googleapis.com/envoy.not.Known", "left_alone": 1}},
+        "metadata": {"filterMetadata": {"io_kuma": {"tag_name": {"deep_name": "v"}}}}}}]},
+    {"@type": "type.googleapis.com/unknown.Dump", "stays_here": {"as_it": "was"}}]})").value());
 }
 
 }  // namespace
