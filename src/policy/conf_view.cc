@@ -86,6 +86,8 @@ std::optional<std::chrono::nanoseconds> ConfView::duration() const {
   return parsed.ok() ? std::optional(*parsed) : std::nullopt;
 }
 
+bool ConfView::is_true() const { return value_ != nullptr && value_->is_bool() && value_->get_bool(); }
+
 void check_positive(const ConfView& integer, Violations& violations) {
   if (integer.number() && *integer.number() <= 0) {
     violations.add(integer.path(), "must be greater than 0");

@@ -39,6 +39,8 @@ class ConfView {
   // Of a number or its text; nothing when the text is no number.
   std::optional<double> decimal() const;
   std::optional<std::chrono::nanoseconds> duration() const;
+  // Whether it is there and true.
+  bool is_true() const;
 
  private:
   const json::value* value_;

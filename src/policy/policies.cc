@@ -6,6 +6,7 @@
 #include "policy/meshloadbalancingstrategy/schema.h"
 #include "policy/meshproxypatch/schema.h"
 #include "policy/meshratelimit/schema.h"
+#include "policy/meshretry/apply.h"
 #include "policy/meshretry/schema.h"
 #include "policy/meshtcproute/schema.h"
 #include "policy/meshtimeout/schema.h"
@@ -29,7 +30,7 @@ const std::vector<Policy>& policies() {
       {.type = mesh_traffic_permission_type(), .apply = meshtrafficpermission::apply},
       {.type = mesh_circuit_breaker_type()},
       {.type = mesh_health_check_type()},
-      {.type = mesh_retry_type()},
+      {.type = mesh_retry_type(), .apply = meshretry::apply},
       {.type = mesh_proxy_patch_type()},
   };
   return kPolicies;

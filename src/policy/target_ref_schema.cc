@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/status.h"
+#include "model/regex.h"
 #include "model/resource.h"
 #include "model/selectors.h"
 
@@ -98,6 +100,12 @@ model::JsonSchema item_schema(model::JsonSchema conf) {
   return model::object({{"targetRef", target_ref_schema(), model::kRequired}, {"default", conf.always()}});
 }
 
+void check_header_value(const ConfView& value, Violations& violations) {
+  if (value.text().find_first_of(std::string_view("\0\r\n", 3)) != std::string_view::npos) {
+    violations.add(value.path(), "must not contain line breaks or NUL");
+  }
+}
+
 void validate_target_ref(const ConfView& target, std::initializer_list<TargetKind> kinds, Violations& violations) {
   const ConfView kind = target["kind"];
   if (kind.text().empty()) {
@@ -135,6 +143,43 @@ model::ResourceType target_ref_type(std::string_view name, std::string_view sing
   type.schema = &schema;
   type.validate = validate;
   return type;
+}
+
+void check_header_values(const ConfView& set_and_add, Violations& violations) {
+  for (const char* list : {"set", "add"}) {
+    for (const ConfView& header : set_and_add[list].items()) {
+      check_header_value(header["value"], violations);
+    }
+  }
+}
+
+void check_header_match(const ConfView& match, Violations& violations) {
+  const std::string_view type = match["type"].text();
+  const ConfView value = match["value"];
+  if (type == "Prefix" && value.text().empty()) {
+    violations.add(value.path(), "must be defined");
+  } else if (type == "RegularExpression") {
+    if (value.text().empty()) {
+      violations.add(value.path(), "must be defined");
+    } else if (auto status = model::check_regex(value.text()); !status.ok()) {
+      violations.add(value.path(), "{}", message_of(status));
+    }
+  }
+}
+
+absl::Status check_merged(const json::value& conf, const model::JsonSchema& schema,
+                          void (*validate)(const ConfView& conf, Violations& violations)) {
+  const FieldPath path("default");
+  Violations violations;
+  schema.check(conf, path, violations);
+  if (!violations.empty()) {
+    return violations.to_status();
+  }
+  if (auto normal = schema.normalize(conf); !normal.ok()) {
+    return normal.status();
+  }
+  validate(ConfView(&conf, path), violations);
+  return violations.to_status();
 }
 
 ConfView spec_view(const model::Resource& resource) { return {&resource.spec, FieldPath("spec")}; }

@@ -39,6 +39,16 @@ model::ResourceType target_ref_type(std::string_view name, std::string_view sing
                                     std::string_view display_singular, std::string_view display_plural, const model::JsonSchema& schema,
                                     void (*validate)(const model::Resource&, Violations&));
 
+// Adds what Envoy would refuse of a header's value, or of a match of it: a line break, a regular expression that is none.
+void check_header_values(const ConfView& set_and_add, Violations& violations);
+void check_header_match(const ConfView& match, Violations& violations);
+
+// What is wrong with the settings that rules merged to, as the validator would say it; for policies that were not checked
+// here when they were applied, as those synced from an older or a newer peer. InvalidArgument names the field below
+// `default`. After OK every value reads as its schema says.
+absl::Status check_merged(const json::value& conf, const model::JsonSchema& schema,
+                          void (*validate)(const ConfView& conf, Violations& violations));
+
 // The whole spec of a policy, at `spec`.
 ConfView spec_view(const model::Resource& resource);
 

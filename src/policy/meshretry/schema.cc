@@ -48,7 +48,7 @@ model::JsonSchema http_section() {
   });
 }
 
-const model::JsonSchema& schema() {
+const model::JsonSchema& conf_schema() {
   static const model::JsonSchema kConf = object({
       {"tcp", object({{"maxConnectAttempt", uint32()}})},
       {"http", http_section()},
@@ -58,9 +58,13 @@ const model::JsonSchema& schema() {
                        {"rateLimitedBackOff", rate_limited_back_off()},
                        {"retryOn", array(string()).keeping_empty()}})},
   });
+  return kConf;
+}
+
+const model::JsonSchema& schema() {
   static const model::JsonSchema kSchema = object({
       {"targetRef", target_ref_schema().always(), kRequired},
-      {"to", array(item_schema(kConf))},
+      {"to", array(item_schema(conf_schema()))},
   });
   return kSchema;
 }
@@ -121,6 +125,30 @@ void validate_host_selection(const ConfView& selection, Violations& violations) 
   }
 }
 
+// What the reference lets in and Envoy refuses, so that the proxies would keep their old configuration.
+void validate_usable_back_off(const ConfView& section, Violations& violations) {
+  check_not_negative_duration(section["perTryTimeout"], violations);
+  const ConfView base = section["backOff"]["baseInterval"], longest = section["backOff"]["maxInterval"];
+  check_positive_duration(base, violations);
+  check_positive_duration(longest, violations);
+  if (base.duration() && longest.duration() && *longest.duration() < *base.duration()) {
+    violations.add(longest.path(), "must not be less than baseInterval");
+  }
+  if (const ConfView headers = section["rateLimitedBackOff"]["resetHeaders"]; headers && headers.empty()) {
+    violations.add(headers.path(), "must be defined");
+  }
+}
+
+void validate_usable(const ConfView& conf, Violations& violations) {
+  validate_usable_back_off(conf["http"], violations);
+  validate_usable_back_off(conf["grpc"], violations);
+  for (const char* list : {"retriableResponseHeaders", "retriableRequestHeaders"}) {
+    for (const ConfView& header : conf["http"][list].items()) {
+      check_header_match(header, violations);
+    }
+  }
+}
+
 void validate_conf(const ConfView& conf, Violations& violations) {
   if (!conf.has_any({"tcp", "http", "grpc"})) {
     violations.add(conf.path(), "at least one of the 'tcp', 'http', 'grpc' must be specified");
@@ -144,6 +172,9 @@ void validate_conf(const ConfView& conf, Violations& violations) {
   }
 }
 
+// Paths have a `conf` that no document has; so do those of the reference.
+ConfView with_reference_path(const ConfView& conf) { return conf.at(conf.path().field("conf")); }
+
 void validate(const model::Resource& resource, Violations& violations) {
   const ConfView spec = spec_view(resource);
   validate_target_ref(spec["targetRef"], kAnyProxyOrGateway, violations);
@@ -153,8 +184,12 @@ void validate(const model::Resource& resource, Violations& violations) {
   const bool only_to_mesh = spec["targetRef"]["kind"].text() == "MeshGateway";
   for (const ConfView& item : spec["to"].items()) {
     validate_target_ref(item["targetRef"], only_to_mesh ? kMeshOnly : kMeshOrService, violations);
-    // Paths have a `conf` that no document has; so do those of the reference.
-    validate_conf(item["default"].at(item["default"].path().field("conf")), violations);
+    validate_conf(with_reference_path(item["default"]), violations);
+  }
+  if (violations.empty()) {
+    for (const ConfView& item : spec["to"].items()) {
+      validate_usable(with_reference_path(item["default"]), violations);
+    }
   }
 }
 
@@ -165,6 +200,13 @@ model::ResourceType mesh_retry_type() {
       target_ref_type("MeshRetry", "meshretry", "meshretries", "Mesh Retry", "Mesh Retries", schema(), validate);
   type.has_to = true;
   return type;
+}
+
+absl::Status check_mesh_retry_conf(const json::value& conf) {
+  return check_merged(conf, conf_schema(), [](const ConfView& merged, Violations& violations) {
+    validate_conf(with_reference_path(merged), violations);
+    validate_usable(with_reference_path(merged), violations);
+  });
 }
 
 }  // namespace kuma::policy
