@@ -7,6 +7,7 @@
 #include "mesh/v1alpha1/dataplane.pb.h"
 #include "mesh/v1alpha1/gateway.pb.h"
 #include "policy/legacy.h"
+#include "policy/provenance.h"
 
 namespace kuma::policy {
 namespace {
@@ -72,36 +73,11 @@ int precedence(const model::Resource& policy) {
   return target ? static_cast<int>(target->kind) : 0;
 }
 
-void add_items(const model::ResourcePtr& policy, std::string_view list, std::vector<RuleItem>& items) {
-  const json::value* entries = find(policy->spec, list);
-  if (entries == nullptr || !entries->is_array()) {
-    return;
-  }
-  for (const json::value& entry : entries->get_array()) {
-    auto target = parse_target_ref(entry, "targetRef");
-    if (!target) {
-      continue;
-    }
-    const json::value* conf = find(entry, "default");
-    items.push_back({*std::move(target), conf == nullptr ? json::value(json::object()) : *conf, policy});
-  }
-}
-
 std::vector<RuleItem> items_of(const mesh::ResourceList& policies, std::string_view list) {
   std::vector<RuleItem> items;
   for (const auto& policy : policies) {
-    add_items(policy, list, items);
-  }
-  return items;
-}
-
-// One item for everybody per policy.
-std::vector<RuleItem> single_items(const mesh::ResourceList& policies) {
-  std::vector<RuleItem> items;
-  for (const auto& policy : policies) {
-    if (const json::value* conf = find(policy->spec, "default")) {
-      items.push_back({TargetRef{}, *conf, policy});
-    }
+    std::vector<RuleItem> own = rule_items(policy, list);
+    std::move(own.begin(), own.end(), std::back_inserter(items));
   }
   return items;
 }
@@ -215,7 +191,7 @@ MatchedPolicies ProxyPolicies::match(const model::ResourceType& type) const {
     if (policies.empty()) {
       return kNoRules;
     }
-    auto make = [&] { return list.empty() ? single_items(policies) : items_of(policies, list); };
+    auto make = [&] { return items_of(policies, list); };
     auto rules = cache_ == nullptr ? build_rules(make()) : cache_->get(fmt::format("{}/{}:", type.name, list), policies, make);
     if (rules.ok()) {
       return *std::move(rules);
