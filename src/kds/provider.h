@@ -1,0 +1,110 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "kds/catalog.h"
+#include "kds/protocol.h"
+
+namespace kuma::kds {
+
+// One peer's sending side, as a state machine: what has this peer, what is it owed (spec/kds.md §6.2, §7).
+//
+// A type is sent once the peer has asked for it. At most one response a type is under way; what changes meanwhile merges
+// and follows after the answer. An ACK turns what was sent into what is known; a NACK makes it owed again, after a pause for
+// this type alone. The peer's first request may say what it has, and then only the difference is sent.
+//
+// Bounds: a response is smaller than `message_size_max`; a larger set is split, where the peer can take that. A single
+// resource that is larger is left out and named in the log. Requests for unknown types are answered by an empty response,
+// once.
+//
+// Thread: the catalog's. No I/O; time from the clock.
+class Provider {
+ public:
+  struct Options {
+    Protocol protocol = Protocol::Delta;
+    std::string identifier = {};  // "global", or the zone's name
+    std::string peer_zone = {};   // see PeerView
+    std::chrono::nanoseconds nack_backoff = std::chrono::seconds(5);
+    // State of the world: between two responses of a type, each of which carries everything.
+    std::chrono::nanoseconds interval_min = std::chrono::milliseconds(200);
+    // After this long without an answer the stream is said to be stuck.
+    std::chrono::nanoseconds answer_timeout = std::chrono::minutes(2);
+    size_t message_size_max = 10 * 1024 * 1024;
+  };
+  struct Event {
+    enum class Kind { Sent, Acknowledged, Rejected };
+    Kind kind = Kind::Sent;
+    std::string type = {};
+    std::string error = {};
+  };
+
+  // `on_ready` is called when take_responses() may have something that it had not before; it must not call back.
+  Provider(const model::Registry& registry, Catalog& catalog, Options options, const Clock& clock, std::function<void()> on_ready);
+  ~Provider();
+  Provider(const Provider&) = delete;
+  Provider& operator=(const Provider&) = delete;
+
+  // An error ends the stream.
+  absl::Status on_request(const Request& request);
+  // What may be sent now. The offers in it are valid until the catalog changes.
+  std::vector<Response> take_responses();
+  std::vector<Event> take_events();
+  // When to call take_responses() and check_progress() again, if nothing else happens before.
+  std::optional<MonotonicTime> wake_at() const;
+  // DeadlineExceeded when the peer owes an answer for too long.
+  absl::Status check_progress() const;
+
+  // The node of the first request.
+  const std::optional<NodeInfo>& node() const { return node_; }
+  // Nothing is owed and nothing under way.
+  bool is_settled() const;
+
+ private:
+  struct InFlight {
+    std::string nonce;
+    std::map<std::string, std::string> versions;  // by key; empty: removed
+    bool first = false;
+    MonotonicTime since{};
+  };
+  struct TypeState {
+    const model::ResourceType* type = nullptr;  // null: unknown here
+    bool subscribed = false;
+    bool first_sent = false;
+    bool told = false;  // the peer said what it has
+    std::map<std::string, std::string> known;  // versions by key, as acknowledged; delta
+    std::set<std::string> touched;             // keys that may differ from what is known
+    std::optional<InFlight> in_flight;
+    MonotonicTime not_before{};
+    std::string version_info;  // state of the world: of the last response that was acknowledged
+    bool refused_size = false;
+  };
+
+  void subscribe(TypeState& state, const Request& request);
+  void answer(TypeState& state, const Request& request);
+  bool is_due(const TypeState& state, MonotonicTime now) const;
+  void take_delta(TypeState& state, const std::string& name, std::vector<Response>& out);
+  void take_sotw(TypeState& state, const std::string& name, std::vector<Response>& out);
+  void send(TypeState& state, Response response, std::vector<Response>& out);
+  bool fits(const Offer& offer) const;
+  void refuse(TypeState& state, std::string_view what);
+
+  const model::Registry& registry_;
+  Catalog& catalog_;
+  const Options options_;
+  const Clock& clock_;
+  const std::function<void()> on_ready_;
+  Catalog::ListenerId listener_ = 0;
+  PeerView peer_;
+  std::optional<NodeInfo> node_;
+  std::map<std::string, TypeState> types_;  // bounded by kTypesMax
+  std::vector<Event> events_;
+  uint64_t last_nonce_ = 0;
+};
+
+}  // namespace kuma::kds
