@@ -1,6 +1,8 @@
 #include "policy/meshaccesslog/schema.h"
+#include "policy/meshcircuitbreaker/apply.h"
 #include "policy/meshcircuitbreaker/schema.h"
 #include "policy/meshfaultinjection/schema.h"
+#include "policy/meshhealthcheck/apply.h"
 #include "policy/meshhealthcheck/schema.h"
 #include "policy/meshhttproute/schema.h"
 #include "policy/meshloadbalancingstrategy/schema.h"
@@ -28,8 +30,8 @@ const std::vector<Policy>& policies() {
       {.type = mesh_rate_limit_type()},
       {.type = mesh_timeout_type()},
       {.type = mesh_traffic_permission_type(), .apply = meshtrafficpermission::apply},
-      {.type = mesh_circuit_breaker_type()},
-      {.type = mesh_health_check_type()},
+      {.type = mesh_circuit_breaker_type(), .apply = meshcircuitbreaker::apply},
+      {.type = mesh_health_check_type(), .apply = meshhealthcheck::apply},
       {.type = mesh_retry_type(), .apply = meshretry::apply},
       {.type = mesh_proxy_patch_type()},
   };

@@ -40,6 +40,7 @@ model::ResourceType target_ref_type(std::string_view name, std::string_view sing
                                     void (*validate)(const model::Resource&, Violations&));
 
 // Adds what Envoy would refuse of a header's value, or of a match of it: a line break, a regular expression that is none.
+void check_header_value(const ConfView& value, Violations& violations);
 void check_header_values(const ConfView& set_and_add, Violations& violations);
 void check_header_match(const ConfView& match, Violations& violations);
 

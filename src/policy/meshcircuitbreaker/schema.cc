@@ -28,7 +28,7 @@ model::JsonSchema outlier_detection() {
   });
 }
 
-const model::JsonSchema& schema() {
+const model::JsonSchema& conf_schema() {
   static const model::JsonSchema kConf = object({
       {"connectionLimits", object({{"maxConnections", uint32()},
                                    {"maxConnectionPools", uint32()},
@@ -37,10 +37,14 @@ const model::JsonSchema& schema() {
                                    {"maxRequests", uint32()}})},
       {"outlierDetection", outlier_detection()},
   });
+  return kConf;
+}
+
+const model::JsonSchema& schema() {
   static const model::JsonSchema kSchema = object({
       {"targetRef", target_ref_schema().always(), kRequired},
-      {"to", model::array(item_schema(kConf))},
-      {"from", model::array(item_schema(kConf))},
+      {"to", model::array(item_schema(conf_schema()))},
+      {"from", model::array(item_schema(conf_schema()))},
   });
   return kSchema;
 }
@@ -93,6 +97,15 @@ void validate_conf(const ConfView& conf, Violations& violations) {
   }
 }
 
+// What the reference lets in and Envoy has no room for: it counts thousandths in 32 bits.
+void validate_usable(const ConfView& conf, Violations& violations) {
+  static constexpr double kFactorMax = 4'294'967;
+  const ConfView factor = conf["outlierDetection"]["detectors"]["successRate"]["standardDeviationFactor"];
+  if (factor.decimal() && *factor.decimal() > kFactorMax) {
+    violations.add(factor.path(), "must not be greater than {}", static_cast<int64_t>(kFactorMax));
+  }
+}
+
 void validate(const model::Resource& resource, Violations& violations) {
   const ConfView spec = spec_view(resource);
   validate_target_ref(spec["targetRef"], kAnyProxy, violations);
@@ -107,6 +120,13 @@ void validate(const model::Resource& resource, Violations& violations) {
     validate_target_ref(item["targetRef"], kMeshOrService, violations);
     validate_conf(item["default"], violations);
   }
+  if (violations.empty()) {
+    for (const char* list : {"from", "to"}) {
+      for (const ConfView& item : spec[list].items()) {
+        validate_usable(item["default"], violations);
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -116,6 +136,13 @@ model::ResourceType mesh_circuit_breaker_type() {
                                              "Mesh Circuit Breakers", schema(), validate);
   type.has_to = type.has_from = true;
   return type;
+}
+
+absl::Status check_mesh_circuit_breaker_conf(const json::value& conf) {
+  return check_merged(conf, conf_schema(), [](const ConfView& merged, Violations& violations) {
+    validate_conf(merged, violations);
+    validate_usable(merged, violations);
+  });
 }
 
 }  // namespace kuma::policy

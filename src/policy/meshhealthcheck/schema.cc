@@ -12,7 +12,7 @@ using model::kRequired;
 using model::object;
 using model::string;
 
-const model::JsonSchema& schema() {
+const model::JsonSchema& conf_schema() {
   static const model::JsonSchema kConf = object({
       {"interval", duration()},
       {"timeout", duration()},
@@ -34,9 +34,13 @@ const model::JsonSchema& schema() {
       {"grpc", object({{"disabled", boolean()}, {"serviceName", string()}, {"authority", string()}})},
       {"reuseConnection", boolean()},
   });
+  return kConf;
+}
+
+const model::JsonSchema& schema() {
   static const model::JsonSchema kSchema = object({
       {"targetRef", target_ref_schema().always(), kRequired},
-      {"to", model::array(item_schema(kConf))},
+      {"to", model::array(item_schema(conf_schema()))},
   });
   return kSchema;
 }
@@ -75,12 +79,25 @@ void validate_conf(const ConfView& conf, Violations& violations) {
   validate_http(conf["http"], violations);
 }
 
+// What the reference lets in and Envoy refuses.
+void validate_usable(const ConfView& conf, Violations& violations) {
+  check_header_values(conf["http"]["requestHeadersToAdd"], violations);
+  for (const ConfView& text : {conf["http"]["path"], conf["grpc"]["authority"]}) {
+    check_header_value(text, violations);
+  }
+}
+
 void validate(const model::Resource& resource, Violations& violations) {
   const ConfView spec = spec_view(resource);
   validate_target_ref(spec["targetRef"], kAnyProxyOrGateway, violations);
   for (const ConfView& item : spec["to"].items()) {
     validate_target_ref(item["targetRef"], kMeshOrService, violations);
     validate_conf(item["default"], violations);
+  }
+  if (violations.empty()) {
+    for (const ConfView& item : spec["to"].items()) {
+      validate_usable(item["default"], violations);
+    }
   }
 }
 
@@ -91,6 +108,13 @@ model::ResourceType mesh_health_check_type() {
                                              "Mesh Health Checks", schema(), validate);
   type.has_to = true;
   return type;
+}
+
+absl::Status check_mesh_health_check_conf(const json::value& conf) {
+  return check_merged(conf, conf_schema(), [](const ConfView& merged, Violations& violations) {
+    validate_conf(merged, violations);
+    validate_usable(merged, violations);
+  });
 }
 
 }  // namespace kuma::policy
