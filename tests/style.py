@@ -21,6 +21,7 @@ LEVELS = {  # folder -> folders that it may include, besides itself and base
     "insight": ["manager", "store", "model", "observe"],
     "xds/server": ["xds/gen", "policy", "mesh", "manager", "insight", "security", "net", "observe", "config", "store", "model"],
     "xds/bootstrap": ["model", "manager", "security", "config", "net", "store"],
+    "kds": ["manager", "insight", "security", "net", "store", "model", "observe", "policy"],
     "api": ["manager", "insight", "xds/gen", "xds/server", "policy", "mesh", "security", "net", "config", "observe", "store", "model"],
     "dp": ["model", "net"], "ctl": ["model", "policy", "net", "security"],
 }
