@@ -76,13 +76,16 @@ void add_remote(const ZoneInputs& inputs, ZoneEndpoints& result) {
       Tags tags = to_tags(service.tags());
       auto& endpoints = result.remote[std::string(tag(tags, kServiceTag))];
       if (!inputs.zone_egress) {
-        endpoints.push_back(
-            make_endpoint(networking.advertisedaddress(), networking.advertisedport(), service.instances(), std::move(tags)));
+        auto endpoint = std::make_shared<Endpoint>(
+            *make_endpoint(networking.advertisedaddress(), networking.advertisedport(), service.instances(), std::move(tags)));
+        endpoint->remote = true;
+        endpoints.push_back(std::move(endpoint));
         continue;
       }
       for (const auto& egress : inputs.egresses) {
         const auto& through = egress->as<ZoneEgress>().networking();
         auto endpoint = std::make_shared<Endpoint>(*make_endpoint(through.address(), through.port(), 1, tags));
+        endpoint->remote = true;
         endpoint->through_egress = true;
         endpoint->external = service.externalservice();
         endpoints.push_back(std::move(endpoint));

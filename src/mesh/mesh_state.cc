@@ -49,14 +49,20 @@ std::optional<std::string> GlobalState::resolve(const std::string& host) const {
 void GlobalState::resolve_zone_proxies() {
   auto resolver = [this](const std::string& host) { return resolve(host); };
   usable_ingresses.clear();
+  all_ingresses.clear();
   for (const auto& [name, ingress] : zone_ingresses) {
+    all_ingresses.push_back(ingress);
     if (auto usable = resolve_zone_ingress(ingress, resolver)) {
+      all_ingresses.back() = usable;
       usable_ingresses.push_back(std::move(usable));
     }
   }
   usable_egresses.clear();
+  all_egresses.clear();
   for (const auto& [name, egress] : zone_egresses) {
+    all_egresses.push_back(egress);
     if (auto usable = resolve_zone_egress(egress, resolver)) {
+      all_egresses.back() = usable;
       usable_egresses.push_back(std::move(usable));
     }
   }

@@ -22,6 +22,9 @@ struct GlobalState {
   // The usable ones with IPs for hosts, as views hold them.
   ResourceList usable_ingresses;
   ResourceList usable_egresses;
+  // All of them, resolved or not: for their own proxies.
+  ResourceList all_ingresses;
+  ResourceList all_egresses;
 
   std::optional<std::string> resolve(const std::string& host) const;
   void resolve_zone_proxies();

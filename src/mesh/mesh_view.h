@@ -23,6 +23,7 @@ struct Endpoint {
   uint32_t weight = 1;
   Tags tags;                              // with kuma.io/service
   std::optional<std::string> zone;        // of the kuma.io/zone tag
+  bool remote = false;                    // in another zone, by way of its ingress or of our egress
   bool through_egress = false;
   bool external = false;                  // stands for a service outside of the mesh
   model::ResourcePtr external_service;    // the ExternalService of this zone that it stands for

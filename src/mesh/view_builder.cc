@@ -195,6 +195,13 @@ std::vector<MeshViewPtr> ViewBuilder::views() const {
   return views;
 }
 
+ZoneView ViewBuilder::zone_view() const {
+  return {.zone = impl_->options.zone,
+          .meshes = views(),
+          .ingresses = impl_->global.all_ingresses,
+          .egresses = impl_->global.all_egresses};
+}
+
 MeshUpdate ViewBuilder::overlay(std::string_view mesh, std::span<const model::Change> changes) const {
   Impl copy;
   copy.options = impl_->options;

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "mesh/mesh_view.h"
+#include "mesh/zone_view.h"
 #include "model/change.h"
 
 namespace kuma::mesh {
@@ -41,6 +42,9 @@ class ViewBuilder {
 
   MeshViewPtr find(std::string_view mesh) const;
   std::vector<MeshViewPtr> views() const;
+  // All of it at once, for proxies that belong to no mesh. A change of a zone proxy is in it even when there is no mesh at all,
+  // of which no update tells.
+  ZoneView zone_view() const;
 
   // The view with changes laid over it that nobody stored ("what would this policy change?"). Leaves the builder alone.
   MeshUpdate overlay(std::string_view mesh, std::span<const model::Change> changes) const;

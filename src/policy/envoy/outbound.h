@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mesh/mesh_view.h"
+#include "policy/envoy/load_assignment.h"
 #include "policy/envoy/tls.h"
 #include "policy/proxy_resources.h"
 
@@ -27,11 +28,6 @@ struct DestinationCluster {
 };
 ClusterDraft draft_destination_cluster(DestinationCluster cluster);
 
-// What endpoints look like from a proxy.
-struct LocalityRules {
-  std::string local_zone;
-  bool prefer_local = false;  // the mesh's routing.localityAwareLoadBalancing
-};
 // `service` may be null: a list without endpoints.
 EndpointsDraft draft_endpoints(std::string cluster_name, const mesh::Tags& tags, const mesh::ServicePtr& service,
                                const LocalityRules& locality);
