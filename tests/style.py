@@ -22,11 +22,12 @@ LEVELS = {  # folder -> folders that it may include, besides itself and base
     "xds/server": ["xds/gen", "policy", "mesh", "manager", "insight", "security", "net", "observe", "config", "store", "model"],
     "xds/bootstrap": ["model", "manager", "security", "config", "net", "store"],
     "kds": ["manager", "insight", "security", "net", "store", "model", "observe", "policy"],
-    "api": ["manager", "insight", "xds/gen", "xds/server", "policy", "mesh", "security", "net", "config", "observe", "store", "model"],
+    "plan": ["xds/gen", "policy", "mesh", "model"],
+    "api": ["manager", "insight", "plan", "xds/gen", "xds/server", "policy", "mesh", "security", "net", "config", "observe", "store", "model"],
     "dp": ["model", "net"], "ctl": ["model", "policy", "net", "security"],
 }
 LINES_MAX = 700
-PURE = ("mesh", "policy", "xds/gen")
+PURE = ("mesh", "policy", "xds/gen", "plan")
 
 
 def folder_of(path):

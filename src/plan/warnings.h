@@ -1,0 +1,14 @@
+#pragma once
+
+#include "plan/plan.h"
+
+namespace kuma::plan {
+
+// Adds a warning that is not there yet, up to the limit.
+void warn(Plan& plan, const Limits& limits, std::string text);
+
+// What somebody who applies the change should know: a target that selects nothing, a service that nobody offers, a service
+// left without any client that may reach it.
+void add_warnings(const mesh::MeshUpdate& update, const Limits& limits, Plan& plan);
+
+}  // namespace kuma::plan
