@@ -57,6 +57,8 @@ std::string_view ConfView::text() const {
   return text == nullptr ? std::string_view() : std::string_view(text->data(), text->size());
 }
 
+bool ConfView::boolean() const { return value_ != nullptr && value_->is_bool() && value_->get_bool(); }
+
 std::optional<int64_t> ConfView::number() const {
   if (value_ == nullptr || !value_->is_number()) {
     return std::nullopt;

@@ -82,6 +82,18 @@ std::vector<RuleItem> items_of(const mesh::ResourceList& policies, std::string_v
   return items;
 }
 
+// Why a stored policy is left out; empty: it is not.
+std::string refusal_of(const model::Resource& policy) {
+  auto same_type = [&](const Policy& one) { return one.type.name == policy.type->name; };
+  const auto found = std::ranges::find_if(policies(), same_type);
+  if (found == policies().end() || !found->leaves_out_invalid || found->type.validate == nullptr) {
+    return "";
+  }
+  Violations violations;
+  found->type.validate(policy, violations);
+  return violations.empty() ? "" : fmt::format("left out: {}", violations.text());
+}
+
 }  // namespace
 
 std::string RuleCache::key_of(std::string_view what, const mesh::ResourceList& policies) {
@@ -177,6 +189,10 @@ MatchedPolicies ProxyPolicies::match(const model::ResourceType& type) const {
     std::vector<InboundKey> keys = selected_inbounds(*policy, view_, dataplane_, inbounds_, &warning);
     if (!warning.empty()) {
       matched.problems.push_back({ref_of(*policy), std::move(warning)});
+    }
+    if (std::string refusal = keys.empty() ? std::string() : refusal_of(*policy); !refusal.empty()) {
+      matched.problems.push_back({ref_of(*policy), std::move(refusal)});
+      continue;
     }
     if (!keys.empty()) {
       matched.policies.push_back(policy);

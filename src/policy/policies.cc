@@ -5,6 +5,7 @@
 #include "policy/meshhealthcheck/apply.h"
 #include "policy/meshhealthcheck/schema.h"
 #include "policy/meshhttproute/schema.h"
+#include "policy/meshloadbalancingstrategy/apply.h"
 #include "policy/meshloadbalancingstrategy/schema.h"
 #include "policy/meshproxypatch/schema.h"
 #include "policy/meshratelimit/schema.h"
@@ -23,7 +24,7 @@ const std::vector<Policy>& policies() {
   static const std::vector<Policy> kPolicies = {
       {.type = mesh_http_route_type()},
       {.type = mesh_tcp_route_type()},
-      {.type = mesh_load_balancing_strategy_type()},
+      {.type = mesh_load_balancing_strategy_type(), .apply = meshloadbalancingstrategy::apply, .leaves_out_invalid = true},
       {.type = mesh_access_log_type()},
       {.type = mesh_trace_type()},
       {.type = mesh_fault_injection_type()},

@@ -18,6 +18,9 @@ struct Policy {
   model::ResourceType type;  // with schema and validator
   // Changes the proxy's resources. Pure. Null: stored and validated, without effect on proxies.
   void (*apply)(const ProxyPolicies& policies, ProxyResources& resources) = nullptr;
+  // What the validator refuses would make no usable configuration. One that is stored all the same (an older peer let it in)
+  // is left out on each proxy, with a Problem that says why. False: such a policy is applied as far as it makes sense.
+  bool leaves_out_invalid = false;
 };
 
 // All targetRef policies in the fixed order in which they are applied (spec/policy-matching.md §6.1).

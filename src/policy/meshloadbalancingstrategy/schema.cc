@@ -1,5 +1,9 @@
 #include "policy/meshloadbalancingstrategy/schema.h"
 
+#include <algorithm>
+#include <limits>
+
+#include "policy/meshloadbalancingstrategy/locality.h"
 #include "policy/target_ref_schema.h"
 
 namespace kuma::policy {
@@ -71,6 +75,12 @@ const model::JsonSchema& schema() {
 
 void validate_hash_policy(const ConfView& policy, Violations& violations) {
   const std::string_view type = policy["type"].text();
+  if (type == "SourceIP" || type == "Connection") {
+    violations.add(policy["type"].path(),
+                   "can't be used, control planes of version 2.5 stop configuring proxies with it; use Header, Cookie, "
+                   "QueryParameter or FilterState");
+    return;
+  }
   const char* section = type == "Header"           ? "header"
                         : type == "Cookie"         ? "cookie"
                         : type == "QueryParameter" ? "queryParameter"
@@ -88,10 +98,16 @@ void validate_hash_policy(const ConfView& policy, Violations& violations) {
 
 void validate_load_balancer(const ConfView& balancer, Violations& violations) {
   const std::string_view type = balancer["type"].text();
-  if (type == "RingHash" || type == "Maglev") {
-    for (const ConfView& policy : balancer[type == "RingHash" ? "ringHash" : "maglev"]["hashPolicies"].items()) {
-      validate_hash_policy(policy, violations);
-    }
+  if (type != "RingHash" && type != "Maglev") {
+    return;
+  }
+  const ConfView section = balancer[type == "RingHash" ? "ringHash" : "maglev"];
+  if (section && !section["hashPolicies"]) {
+    violations.add(section["hashPolicies"].path(),
+                   "must be defined, control planes of version 2.5 stop configuring proxies without it; [] stands for none");
+  }
+  for (const ConfView& policy : section["hashPolicies"].items()) {
+    validate_hash_policy(policy, violations);
   }
 }
 
@@ -106,6 +122,18 @@ void validate_affinity(const ConfView& tags, Violations& violations) {
   }
   if (weighted != 0 && weighted != tags.items().size()) {
     violations.add(tags.path(), "all or none affinity tags should have weight");
+    return;
+  }
+  // Envoy refuses endpoints whose localities weigh more together. 1 is for those without any of the tags.
+  uint64_t sum = 1;
+  for (size_t i = 0; i < tags.items().size(); ++i) {
+    const auto given = tags.items()[i]["weight"].number();
+    sum += given ? static_cast<uint64_t>(std::max<int64_t>(0, *given))
+                 : meshloadbalancingstrategy::default_affinity_weight(i, tags.items().size());
+  }
+  if (sum > std::numeric_limits<uint32_t>::max()) {
+    violations.add(tags.path(), "{}", weighted != 0 ? "the sum of the weights must be less than 4294967295"
+                                                    : "must be at most 9 without weights, since each weighs ten times the next one");
   }
 }
 
@@ -143,6 +171,9 @@ void validate_threshold(const ConfView& percentage, Violations& violations) {
     violations.add(percentage.path(), "must be greater than: 0");
   } else if (*value >= 100) {
     violations.add(percentage.path(), "must be less than: 100");
+  } else if (!percentage.number()) {
+    violations.add(percentage.path(),
+                   "must be a number without quotes, control planes of version 2.5 stop configuring proxies with a string");
   }
 }
 
