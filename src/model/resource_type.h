@@ -47,6 +47,9 @@ struct ResourceType {
   const google::protobuf::Message* prototype = nullptr;  // of the spec; null for targetRef policies
   const JsonSchema* schema = nullptr;                    // of `spec`; targetRef policies only
 
+  // targetRef policies: the settings of an element of `to` or `from`. Null: its `default`.
+  json::value (*conf_of_item)(const json::value& item) = nullptr;
+
   // Adds what is wrong with a decoded spec, with paths as clients see them. Null: nothing is checked.
   void (*validate)(const Resource& resource, Violations& violations) = nullptr;
 };

@@ -8,6 +8,7 @@
 #include "mesh/v1alpha1/gateway.pb.h"
 #include "policy/legacy.h"
 #include "policy/provenance.h"
+#include "policy/route_name.h"
 
 namespace kuma::policy {
 namespace {
@@ -35,10 +36,10 @@ bool refers_to(const std::string& name, const model::ResourceMeta& meta) {
   return name == meta.name || synced_name(meta.mesh, name) == meta.name || name == synced_name(meta.mesh, meta.name);
 }
 
-const model::Resource* find_route(const mesh::MeshView& view, const std::string& name) {
+model::ResourcePtr find_route(const mesh::MeshView& view, const std::string& name) {
   for (const auto& route : view.policies_of("MeshHTTPRoute")) {
     if (refers_to(name, route->meta)) {
-      return route.get();
+      return route;
     }
   }
   return nullptr;
@@ -48,7 +49,7 @@ const model::Resource* find_route(const mesh::MeshView& view, const std::string&
 std::optional<TargetRef> resolve_target(const model::Resource& policy, const mesh::MeshView& view, std::string* warning) {
   auto target = parse_target_ref(policy.spec, "targetRef");
   for (int depth = 0; target && target->kind == TargetKind::MeshHTTPRoute; ++depth) {
-    const model::Resource* route = depth < kRouteDepthMax ? find_route(view, target->name) : nullptr;
+    const model::ResourcePtr route = depth < kRouteDepthMax ? find_route(view, target->name) : nullptr;
     if (route == nullptr) {
       if (warning != nullptr) {
         *warning = fmt::format(
@@ -73,13 +74,59 @@ int precedence(const model::Resource& policy) {
   return target ? static_cast<int>(target->kind) : 0;
 }
 
-std::vector<RuleItem> items_of(const mesh::ResourceList& policies, std::string_view list) {
+const json::array& list_in(const json::value& object, std::string_view name) {
+  static const json::array kNone;
+  const json::value* list = find(object, name);
+  return list == nullptr || !list->is_array() ? kNone : list->get_array();
+}
+
+// Of a policy for a MeshHTTPRoute, whose settings are for the requests of that route: one for each rule of the route and
+// each entry of the policy.
+void add_route_items(const model::ResourcePtr& policy, const model::Resource& route, std::vector<RuleItem>& items) {
+  for (const json::value& to : list_in(route.spec, "to")) {
+    auto target = parse_target_ref(to, "targetRef");
+    for (const json::value& rule : list_in(to, "rules")) {
+      const json::value* matches = find(rule, "matches");
+      if (!target || matches == nullptr) {
+        continue;
+      }
+      TargetRef narrow{TargetKind::MeshServiceSubset, target->name, {{std::string(kRouteTag), route_name(*matches)}}};
+      for (RuleItem item : rule_items(policy, "to")) {
+        item.target = narrow;
+        items.push_back(std::move(item));
+      }
+    }
+  }
+}
+
+// The route that a policy is for; null: it is for something else, or the route is gone.
+model::ResourcePtr route_of(const mesh::MeshView& view, const model::Resource& policy) {
+  auto target = parse_target_ref(policy.spec, "targetRef");
+  return target && target->kind == TargetKind::MeshHTTPRoute ? find_route(view, target->name) : nullptr;
+}
+
+std::vector<RuleItem> items_of(const mesh::ResourceList& policies, std::string_view list, const mesh::MeshView& view) {
   std::vector<RuleItem> items;
   for (const auto& policy : policies) {
-    std::vector<RuleItem> own = rule_items(policy, list);
-    std::move(own.begin(), own.end(), std::back_inserter(items));
+    if (const auto route = list == "to" ? route_of(view, *policy) : nullptr) {
+      add_route_items(policy, *route, items);
+    } else {
+      std::vector<RuleItem> own = rule_items(policy, list);
+      std::move(own.begin(), own.end(), std::back_inserter(items));
+    }
   }
   return items;
+}
+
+// All resources that the rules of policies are made from: they and the routes they are for.
+mesh::ResourceList with_routes(const mesh::ResourceList& policies, const mesh::MeshView& view) {
+  mesh::ResourceList all = policies;
+  for (const auto& policy : policies) {
+    if (auto route = route_of(view, *policy)) {
+      all.push_back(std::move(route));
+    }
+  }
+  return all;
 }
 
 // Why a stored policy is left out; empty: it is not.
@@ -207,8 +254,9 @@ MatchedPolicies ProxyPolicies::match(const model::ResourceType& type) const {
     if (policies.empty()) {
       return kNoRules;
     }
-    auto make = [&] { return items_of(policies, list); };
-    auto rules = cache_ == nullptr ? build_rules(make()) : cache_->get(fmt::format("{}/{}:", type.name, list), policies, make);
+    auto make = [&] { return items_of(policies, list, view_); };
+    auto rules = cache_ == nullptr ? build_rules(make())
+                                   : cache_->get(fmt::format("{}/{}:", type.name, list), with_routes(policies, view_), make);
     if (rules.ok()) {
       return *std::move(rules);
     }

@@ -12,6 +12,7 @@
 #include "policy/meshretry/apply.h"
 #include "policy/meshretry/schema.h"
 #include "policy/meshtcproute/schema.h"
+#include "policy/meshtimeout/apply.h"
 #include "policy/meshtimeout/schema.h"
 #include "policy/meshtrace/schema.h"
 #include "policy/meshtrafficpermission/apply.h"
@@ -29,7 +30,7 @@ const std::vector<Policy>& policies() {
       {.type = mesh_trace_type()},
       {.type = mesh_fault_injection_type()},
       {.type = mesh_rate_limit_type()},
-      {.type = mesh_timeout_type()},
+      {.type = mesh_timeout_type(), .apply = meshtimeout::apply},
       {.type = mesh_traffic_permission_type(), .apply = meshtrafficpermission::apply},
       {.type = mesh_circuit_breaker_type(), .apply = meshcircuitbreaker::apply},
       {.type = mesh_health_check_type(), .apply = meshhealthcheck::apply},

@@ -140,6 +140,18 @@ std::optional<Subset> subset_of(const TargetRef& target) {
   return subset;
 }
 
+namespace {
+
+json::value conf_of(const model::ResourceType& type, const json::value& entry) {
+  if (type.conf_of_item != nullptr) {
+    return type.conf_of_item(entry);
+  }
+  const json::value* conf = find(entry, "default");
+  return conf == nullptr ? json::value(json::object()) : *conf;
+}
+
+}  // namespace
+
 std::vector<RuleItem> rule_items(const model::ResourcePtr& policy, std::string_view list) {
   std::vector<RuleItem> items;
   if (list.empty()) {
@@ -157,8 +169,7 @@ std::vector<RuleItem> rule_items(const model::ResourcePtr& policy, std::string_v
     if (!target) {
       continue;
     }
-    const json::value* conf = find(entry, "default");
-    items.push_back({*std::move(target), conf == nullptr ? json::value(json::object()) : *conf, policy});
+    items.push_back({*std::move(target), conf_of(*policy->type, entry), policy});
   }
   return items;
 }
