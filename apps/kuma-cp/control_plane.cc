@@ -325,6 +325,8 @@ absl::Status ControlPlane::Impl::start_api() {
       .fetch_admin_page = api::make_admin_client(loops, {.tls = api::make_admin_tls(manager->secrets(), system_clock()),
                                                          .default_port = config.bootstrap_server.admin_port}),
       .find_view = [this](std::string_view mesh) { return engine->view(mesh); },
+      .resolve = resolve,
+      .read_file = read_file,
       .cluster_id = [this] { return manager::find_cluster_id(manager->secrets()); },
       .hostname = host,
       .instance_id = instance_id,

@@ -146,6 +146,7 @@ class Api {
     add_token_routes(router_, deps_);
     add_envoy_admin_routes(router_, deps_);
     add_inspect_routes(router_, deps_);
+    add_plan_routes(router_, deps_);
   }
 
   // Fills in the route and its parameters, or says why there is none.

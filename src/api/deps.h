@@ -68,6 +68,10 @@ struct ApiDeps {
   FetchAdminPage fetch_admin_page = nullptr;
   // The newest view of a mesh, null when there is none. For inspection.
   std::function<mesh::MeshViewPtr(std::string_view mesh)> find_view = nullptr;
+  // What a view made for one question needs, where the engine's does not do: the address of a host name (empty: it has
+  // none) and files that certificate authorities name. May wait; on the worker.
+  std::function<std::string(const std::string& host)> resolve = nullptr;
+  std::function<absl::StatusOr<std::string>(const std::string& path)> read_file = nullptr;
   std::function<std::string()> cluster_id = nullptr;  // empty until it is known
   std::string hostname = {};
   std::string instance_id = {};

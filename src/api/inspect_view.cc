@@ -17,15 +17,27 @@ std::vector<model::Change> changes_of(const ApiDeps& deps, std::string_view mesh
   return changes;
 }
 
+std::unique_ptr<mesh::ViewBuilder> build_view(const ApiDeps& deps, std::string_view mesh) {
+  auto builder = std::make_unique<mesh::ViewBuilder>(
+      deps.registry, mesh::ViewOptions{.zone = deps.config.multizone.zone.name, .read_file = deps.read_file});
+  builder->apply(changes_of(deps, mesh));
+  for (const std::string& host : deps.resolve == nullptr ? std::vector<std::string>() : builder->hosts()) {
+    builder->set_resolved(host, deps.resolve(host));
+  }
+  return builder;
+}
+
 }  // namespace
+
+mesh::MeshUpdate overlay_view(const ApiDeps& deps, std::string_view mesh, const std::vector<model::Change>& changes) {
+  return build_view(deps, mesh)->overlay(mesh, changes);
+}
 
 mesh::MeshViewPtr inspect_view(const ApiDeps& deps, std::string_view mesh) {
   if (deps.find_view != nullptr) {
     return deps.find_view(mesh);
   }
-  mesh::ViewBuilder builder(deps.registry, {.zone = deps.config.multizone.zone.name, .read_file = nullptr});
-  builder.apply(changes_of(deps, mesh));
-  return builder.find(mesh);
+  return build_view(deps, mesh)->find(mesh);
 }
 
 }  // namespace kuma::api

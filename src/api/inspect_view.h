@@ -3,11 +3,15 @@
 #include <string_view>
 
 #include "api/deps.h"
+#include "mesh/view_builder.h"
 
 namespace kuma::api {
 
 // The view of a mesh to answer questions from: the engine's, or, where no engine runs, one made from the store for this
 // question. Null when the mesh does not exist.
 mesh::MeshViewPtr inspect_view(const ApiDeps& deps, std::string_view mesh);
+
+// The view with changes laid over it that nobody stored, made from the store for this question. On the worker.
+mesh::MeshUpdate overlay_view(const ApiDeps& deps, std::string_view mesh, const std::vector<model::Change>& changes);
 
 }  // namespace kuma::api

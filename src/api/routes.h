@@ -19,6 +19,9 @@ void add_envoy_admin_routes(Router& router, const ApiDeps& deps);
 // What applies to a dataplane, and to which dataplanes a policy applies.
 void add_inspect_routes(Router& router, const ApiDeps& deps);
 
+// `/meshes/{mesh}/_plan`: what a change would do; `…/dataplanes/{name}/_explain`: why a dataplane does what it does.
+void add_plan_routes(Router& router, const ApiDeps& deps);
+
 // Whether the API refuses to write a type here (spec/rest-api.md §10).
 bool is_read_only(const model::ResourceType& type, const config::Config& config);
 // The paths of a type's items and lists, with `{mesh}` and `{name}`.

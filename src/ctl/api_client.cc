@@ -134,6 +134,11 @@ absl::Status ApiClient::put(const std::string& path, const json::value& body) co
 
 absl::Status ApiClient::remove(const std::string& path) const { return call("DELETE", path, "").status(); }
 
+absl::StatusOr<json::value> ApiClient::post(const std::string& path, const json::value& body) const {
+  KUMA_ASSIGN_OR_RETURN(const std::string answer, call("POST", path, to_json(body)));
+  return parse_json(answer);
+}
+
 absl::StatusOr<std::string> ApiClient::post_for_text(const std::string& path, const json::value& body) const {
   return call("POST", path, to_json(body));
 }

@@ -23,6 +23,7 @@ class ApiClient {
   absl::StatusOr<std::string> get_raw(const std::string& path) const;
   absl::Status put(const std::string& path, const json::value& body) const;
   absl::Status remove(const std::string& path) const;
+  absl::StatusOr<json::value> post(const std::string& path, const json::value& body) const;
   // Answers of the token endpoints are plain text.
   absl::StatusOr<std::string> post_for_text(const std::string& path, const json::value& body) const;
 

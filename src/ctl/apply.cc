@@ -10,6 +10,7 @@
 #include "base/mustache.h"
 #include "base/status.h"
 #include "ctl/command.h"
+#include "ctl/plan.h"
 #include "ctl/resource_commands.h"
 #include "model/rest.h"
 
@@ -20,6 +21,7 @@ struct ApplyFlags {
   std::vector<std::string> files;
   std::vector<std::string> variables;
   bool dry_run = false;
+  bool plan = false;
 };
 
 absl::StatusOr<std::string> read_url(const Environment& environment, const std::string& url) {
@@ -165,6 +167,13 @@ absl::Status apply(const Invocation& invocation, const ApplyFlags& flags) {
     }
     return absl::OkStatus();
   }
+  if (flags.plan) {
+    KUMA_ASSIGN_OR_RETURN(const std::vector<json::value> answers, plan(client, resources));
+    for (const json::value& answer : answers) {
+      environment.out << plan_text(answer);
+    }
+    return absl::OkStatus();
+  }
   for (const model::Resource& resource : resources) {
     KUMA_RETURN_IF_ERROR(upsert(client, resource));
   }
@@ -179,6 +188,7 @@ void add_apply(CommandTree& tree) {
   command.app->add_option("-f,--file", flags->files, "file, folder, URL or - for standard input (required)")->allow_extra_args(false);
   command.app->add_option("-v,--var", flags->variables, "values for {{ name }} in the files, as name=value")->allow_extra_args(false);
   command.app->add_flag("--dry-run", flags->dry_run, "print what would be sent instead of sending it");
+  command.app->add_flag("--plan", flags->plan, "say what would change for proxies and policies instead of changing it");
   command.required = {"file"};
   command.action = [&invocation = tree.invocation(), flags] { return apply(invocation, *flags); };
 }

@@ -54,6 +54,7 @@ class CommandTree {
 };
 
 void add_apply(CommandTree& tree);
+void add_explain(CommandTree& tree);
 void add_get(CommandTree& tree);
 void add_delete(CommandTree& tree);
 void add_inspect(CommandTree& tree);

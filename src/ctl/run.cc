@@ -166,6 +166,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
 
   CommandTree tree(root, invocation);
   add_apply(tree);
+  add_explain(tree);
   add_config(tree);
   add_delete(tree);
   add_generate(tree);

@@ -330,5 +330,47 @@ TEST(ConfigurationFile, Is_read_back_as_written) {
   EXPECT_EQ(back->current_context, "demo");
 }
 
+TEST_F(KumactlTest, Plans_instead_of_applying_mesh_by_mesh) {
+  answer("POST /meshes/m1/_plan", 200, R"({"dataplanes": {"changed": 2, "unchanged": 3, "names": ["a", "b"]}, "differences": [
+      {"kind": "listener", "name": "inbound:1", "action": "changed", "changes": [{"path": "x.y", "before": 1, "after": null}], "moreChanges": true,
+       "dataplanes": {"total": 3, "names": ["a", "b"]}}], "differencesLeftOut": 1, "policies": [
+      {"type": "MeshTimeout", "setting": "idleTimeout", "subset": "", "before": "1s", "after": "2s", "loses": "p", "wins": "q",
+       "dataplanes": {"total": 1, "names": ["a"]}}], "warnings": ["beware"]})");
+  EXPECT_EQ(kumactl({"apply", "--plan", "-f", "-"}, "type: Mesh\nname: m1\n"), 0) << err_;
+  EXPECT_EQ(out_,
+            "mesh m1: 2 dataplanes would get another configuration, 3 would not\n"
+            "  ~ listener inbound:1 on a, b and 1 more\n"
+            "      x.y: 1 -> (none)\n"
+            "      …\n"
+            "  and 1 more resources\n"
+            "policies that lose or win:\n"
+            "  MeshTimeout idleTimeout: 1s -> 2s, \"p\" loses to \"q\" on a\n"
+            "warning: beware\n");
+  EXPECT_THAT(calls_.back(), StartsWith("POST /meshes/m1/_plan {\"items\":[{\"type\":\"Mesh\",\"name\":\"m1\""));
+}
+
+TEST_F(KumactlTest, Refuses_to_plan_what_is_of_no_mesh) {
+  EXPECT_EQ(kumactl({"apply", "--plan", "-f", "-"}, "type: Zone\nname: z1\n"), 1);
+  EXPECT_THAT(err_, HasSubstr("Zone \"z1\" is of no mesh: a plan tells what the proxies of a mesh would get"));
+}
+
+TEST_F(KumactlTest, Explains_a_dataplane) {
+  EXPECT_EQ(kumactl({"explain", "dataplane", "web-1"}), 1);
+  EXPECT_THAT(err_, HasSubstr("to"));
+  answer("GET /meshes/default/dataplanes/web-1/_explain?to=backend", 200, R"({"dataplane": "web-1", "service": "backend",
+      "addresses": ["127.0.0.1:1"], "warnings": [], "policies": [{"type": "MeshTimeout", "settings": [{"setting": "idleTimeout", "value": "2s",
+      "policy": "q", "rule": "to[0]", "lost": [{"policy": "p", "rule": "to[1]", "value": "1s", "reason": "why"}]}],
+      "without": [{"policy": "o", "reason": "not here"}]}, {"type": "Timeout", "policy": "t", "lost": [{"policy": "u", "reason": "because"}]}]})");
+  EXPECT_EQ(kumactl({"explain", "dataplane", "web-1", "--to", "backend"}), 0) << err_;
+  EXPECT_EQ(out_,
+            "dataplane web-1 to backend, at 127.0.0.1:1\n"
+            "MeshTimeout:\n"
+            "  idleTimeout = 2s   by q to[0]\n"
+            "    not p (to[1] = 1s): why\n"
+            "  not o: not here\n"
+            "Timeout: t\n"
+            "    not u: because\n");
+}
+
 }  // namespace
 }  // namespace kuma::ctl
