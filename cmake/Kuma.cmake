@@ -127,8 +127,8 @@ function(kuma_library name)
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE kuma_${name} GTest::gtest GTest::gmock GTest::gtest_main)
-    if(name STREQUAL "net")
-      target_link_libraries(net_test PRIVATE grpc++ grpc gpr)  # a peer that somebody else wrote
+    if(name STREQUAL "net" OR name STREQUAL "xds_server")
+      target_link_libraries(${name}_test PRIVATE grpc++ grpc gpr)  # a peer that somebody else wrote
     endif()
     add_test(NAME ${name}_test COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endif()

@@ -7,6 +7,7 @@
 #include <array>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "api/admin_client.h"
 #include "api/api.h"
@@ -40,6 +41,9 @@ using namespace std::chrono_literals;
 
 constexpr size_t kWorkers = 2;
 constexpr std::chrono::nanoseconds kStopGrace = 2s;
+
+// Threads that generate proxies' configurations.
+size_t generator_count() { return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 8); }
 
 model::Registry make_registry() {
   std::vector<model::ResourceType> types = model::core_types();
@@ -172,6 +176,8 @@ struct ControlPlane::Impl {
         key_workers(1),
         loops(0),
         engine_loops(1),
+        status_loops(1),
+        generators(generator_count()),
         keys(key_workers) {}
 
   const config::Config config;
@@ -181,11 +187,14 @@ struct ControlPlane::Impl {
   const std::shared_ptr<spdlog::logger> log = make_logger("kuma-cp");
   observe::Metrics metrics;
   std::unique_ptr<store::Store> store;
-  // Threads: writes and other things that wait; RSA keys; connections; the engine with what stands on the feed.
+  // Threads: writes and other things that wait; RSA keys; connections; the engine; insights and upkeep, which may wait for a
+  // disk; configurations of proxies.
   net::WorkerPool workers;
   net::WorkerPool key_workers;
   net::Loops loops;
   net::Loops engine_loops;
+  net::Loops status_loops;
+  net::WorkerPool generators;
   security::KeyPool keys;
   manager::PendingSecrets pending;
 
@@ -213,6 +222,7 @@ struct ControlPlane::Impl {
   absl::Status listen(net::ServerOptions options, net::HttpHandler handler, const std::function<void(net::Server&)>& prepare = {});
   void ensure_initial();
   net::Loop& engine_loop() { return engine_loops.at(0); }
+  net::Loop& status_loop() { return status_loops.at(0); }
 };
 
 absl::Status ControlPlane::Impl::start() {
@@ -248,7 +258,7 @@ void ControlPlane::Impl::ensure_initial() {
   if (const absl::Status status = initial->ensure(); !status.ok()) {
     log->error("what a control plane starts with could not be made; trying again in 5 s: {}", message_of(status));
   }
-  initial_timer = engine_loop().post_after(5s, [this] {
+  initial_timer = status_loop().post_after(5s, [this] {
     if (!initial->complete()) {
       (void)workers.try_post([this] { ensure_initial(); });
     }
@@ -262,15 +272,26 @@ void ControlPlane::Impl::start_engine() {
                                   .flush_interval = config.xds_server.dataplane_status_flush_interval,
                                   .generation_interval = config.metrics.dataplane.idle_timeout / 2,
                                   .subscription_limit = static_cast<uint32_t>(std::max(0, config.metrics.dataplane.subscription_limit))},
-      registry, *manager, clock, engine_loop());
+      registry, *manager, clock, status_loop());
   engine = std::make_unique<xds::Engine>(
-      xds::Engine::Options{.zone = config.multizone.zone.name, .resolve_interval = config.general.dns_cache_ttl},
-      xds::Engine::Parts{.registry = registry, .store = *store, .clock = clock, .executor = engine_loop(), .workers = workers,
-                         .metrics = metrics, .insights = *insights, .resolve = resolve, .read_file = read_file});
+      xds::Engine::Options{.zone = config.multizone.zone.name,
+                           .resolve_interval = config.general.dns_cache_ttl,
+                           .jobs_max = 2 * generator_count()},
+      xds::Engine::Parts{.registry = registry,
+                         .store = *store,
+                         .clock = clock,
+                         .executor = engine_loop(),
+                         .generators = &generators,
+                         .workers = workers,
+                         .metrics = metrics,
+                         .on_certificate = [this](const auto& key, const auto& certificate) { insights->set_certificate(key, certificate); },
+                         .on_gone = [this](const auto& key) { insights->forget_certificate(key); },
+                         .resolve = resolve,
+                         .read_file = read_file});
   engine->start();
 
   if (!config.is_zone()) {
-    resyncer = std::make_unique<insight::Resyncer>(registry, *store, clock, engine_loop(), &metrics,
+    resyncer = std::make_unique<insight::Resyncer>(registry, *store, clock, status_loop(), &metrics,
                                                    insight::ResyncerOptions{.interval_min = config.metrics.mesh.min_resync_interval});
     resyncer->start();
   }
@@ -278,12 +299,12 @@ void ControlPlane::Impl::start_engine() {
   if (config.is_zone()) {
     types.push_back("ZoneIngressInsight");
   }
-  finalizer = std::make_unique<insight::Finalizer>(registry, *store, clock, engine_loop(), &metrics,
+  finalizer = std::make_unique<insight::Finalizer>(registry, *store, clock, status_loop(), &metrics,
                                                    insight::FinalizerOptions{.types = types, .idle_timeout = config.metrics.dataplane.idle_timeout});
   finalizer->start();
   if (!config.is_global()) {
     dataplane_gc = std::make_unique<insight::DataplaneGc>(
-        registry, *store, clock, engine_loop(), &metrics, insight::DataplaneGcOptions{.age = config.runtime.universal.dataplane_cleanup_age},
+        registry, *store, clock, status_loop(), &metrics, insight::DataplaneGcOptions{.age = config.runtime.universal.dataplane_cleanup_age},
         [this](const model::ResourceKey& key) { return manager->remove(*registry.find("Dataplane"), key); });
     dataplane_gc->start();
   }
@@ -362,7 +383,7 @@ absl::Status ControlPlane::Impl::start_dp_server() {
       registry, *store, *validator);
   registrar = std::make_unique<xds::ProxyRegistrar>(
       xds::ProxyRegistrar::Options{.deregistration_delay = config.xds_server.dataplane_deregistration_delay, .control_plane_id = instance_id},
-      registry, *store, *manager, *authenticator, engine_loop());
+      registry, *store, *manager, *authenticator, status_loop());
   const bootstrap::HandlerParts parts{.config = config,
                                       .registry = registry,
                                       .store = *store,
@@ -406,9 +427,11 @@ void ControlPlane::stop() {
     parts.insights->stop();
   }
   parts.keys.stop();
+  parts.generators.stop();
   parts.workers.stop();
   parts.key_workers.stop();
   parts.engine_loops.stop();
+  parts.status_loops.stop();
   parts.loops.stop();
 }
 

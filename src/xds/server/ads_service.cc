@@ -1,5 +1,7 @@
 #include "xds/server/ads_service.h"
 
+#include <algorithm>
+#include <array>
 #include <deque>
 
 #include "base/log.h"
@@ -12,24 +14,31 @@ namespace {
 namespace discovery = envoy::service::discovery::v3;
 
 constexpr int kUnknown = 2;           // gRPC status, as the reference ends streams with
-constexpr size_t kWaitingRequestsMax = 64;  // while a proxy is being registered
-// A stream with more than this unsent gets its next snapshot once it is drained.
+constexpr size_t kWaitingRequestsMax = 64;  // that were on their way when reading was paused
+// A stream with more than this unsent is not read from, and gets its next snapshot once it is drained.
 constexpr size_t kPendingBytesMax = 8 * 1024 * 1024;
 
 struct AdsMetrics {
   explicit AdsMetrics(observe::Metrics& metrics)
-      : registry(metrics),
-        streams(metrics.gauge("xds_streams_active", "Number of active connections between a server and a client")) {}
-  observe::Counter received(const std::string& type_url, bool ack) {
-    return registry.counter("xds_requests_received", "Number of confirmations requests from a client",
-                            {{"type_url", type_url}, {"confirmation", ack ? "ACK" : "NACK"}});
+      : streams(metrics.gauge("xds_streams_active", "Number of active connections between a server and a client")),
+        delivery(metrics.summary("xds_delivery", "Summary of XDS delivery including a response (ACK/NACK) from the client")) {
+    for (size_t i = 0; i < kXdsTypeCount; ++i) {
+      const std::string url(type_url(static_cast<XdsType>(i)));
+      const auto received = [&](const char* confirmation) {
+        return metrics.counter("xds_requests_received", "Number of confirmations requests from a client",
+                               {{"type_url", url}, {"confirmation", confirmation}});
+      };
+      types[i] = {.acknowledged = received("ACK"),
+                  .rejected = received("NACK"),
+                  .sent = metrics.counter("xds_responses_sent", "Number of responses sent by the server to a client", {{"type_url", url}})};
+    }
   }
-  observe::Counter sent(XdsType type) {
-    return registry.counter("xds_responses_sent", "Number of responses sent by the server to a client",
-                            {{"type_url", std::string(type_url(type))}});
-  }
-  observe::Metrics& registry;
+  struct OfType {
+    observe::Counter acknowledged, rejected, sent;
+  };
+  std::array<OfType, kXdsTypeCount> types;
   observe::Gauge streams;
+  observe::Summary delivery;
 };
 
 struct Shared {
@@ -93,20 +102,28 @@ class Stream final : public SnapshotSink, public std::enable_shared_from_this<St
   }
 
   void on_drained() {
-    if (waiting_snapshot_ != nullptr) {
-      take_snapshot(std::exchange(waiting_snapshot_, nullptr), std::exchange(waiting_propagation_, nullptr));
+    if (std::exchange(paused_, false) && stream_ != nullptr) {
+      stream_->resume_reading();
+    }
+    if (undelivered_.snapshot != nullptr) {
+      take(std::exchange(undelivered_, {}));
     }
   }
 
   // From the engine's thread.
-  void deliver(SnapshotPtr snapshot, std::shared_ptr<void> propagation) override {
-    loop_.post([self = this->shared_from_this(), snapshot = std::move(snapshot), propagation = std::move(propagation)]() mutable {
-      self->take_snapshot(std::move(snapshot), std::move(propagation));
+  void deliver(SnapshotPtr snapshot, uint64_t sequence, std::vector<PropagationPtr> propagations) override {
+    loop_.post([self = this->shared_from_this(), delivery = Delivery{std::move(snapshot), sequence, std::move(propagations)}]() mutable {
+      self->take(std::move(delivery));
     });
   }
 
  private:
   enum class State { New, Registering, Open, Closed };
+  struct Delivery {
+    SnapshotPtr snapshot;
+    uint64_t sequence = 0;
+    std::vector<PropagationPtr> propagations;
+  };
 
   void open(Request request) {
     if (!request.has_node()) {
@@ -122,7 +139,7 @@ class Stream final : public SnapshotSink, public std::enable_shared_from_this<St
     if (!node_->resource_problem.empty()) {
       shared_->log->warn("the resource that {} brings is ignored: {}", node_->id, node_->resource_problem);
     }
-    if (!read_token() || !authenticate()) {
+    if (!authenticate()) {
       return;
     }
     waiting_.push_back(std::move(request));
@@ -131,7 +148,8 @@ class Stream final : public SnapshotSink, public std::enable_shared_from_this<St
       return;
     }
     state_ = State::Registering;
-    const bool accepted = shared_->parts.workers.try_post([self = this->shared_from_this(), node = node_, token = token_] {
+    stream_->pause_reading();
+    const bool accepted = shared_->parts.workers.try_post([self = this->shared_from_this(), node = node_, token = std::string(stream_->metadata().get("authorization"))] {
       absl::Status status = self->shared_->parts.registrar.on_open(*node, token);
       self->loop_.post([self, status = std::move(status)] { self->opened(status); });
     });
@@ -150,6 +168,9 @@ class Stream final : public SnapshotSink, public std::enable_shared_from_this<St
     if (!status.ok()) {
       end(message_of(status));
       return;
+    }
+    if (state_ == State::Registering) {
+      stream_->resume_reading();
     }
     state_ = State::Open;
     const model::ResourceType& type = *shared_->parts.registry.find(resource_type_name(node_->metadata.proxy_type));
@@ -172,50 +193,41 @@ class Stream final : public SnapshotSink, public std::enable_shared_from_this<St
     if (!authenticate()) {
       return;
     }
-    if (!request.response_nonce().empty()) {
-      shared_->metrics.received(request.type_url(), !request.has_error_detail()).add();
-    }
-    if (request.has_error_detail()) {
-      shared_->log->warn("{} refused its {}: {}", node_->id, request.type_url(), request.error_detail().message());
+    if (const XdsType* type = find_xds_type(request.type_url()); type != nullptr && !request.response_nonce().empty()) {
+      const AdsMetrics::OfType& counters = shared_->metrics.types[static_cast<size_t>(*type)];
+      (request.has_error_detail() ? counters.rejected : counters.acknowledged).add();
     }
     session_.on_request(request);
     flush();
-  }
-
-  bool read_token() {
-    size_t count = 0;
-    for (const auto& [name, value] : stream_->metadata().fields()) {
-      if (name == "authorization") {
-        ++count;
-        token_ = value;
-      }
+    if (stream_ != nullptr && stream_->pending_bytes() > kPendingBytesMax && !paused_) {
+      paused_ = true;  // it asks, but does not read
+      stream_->pause_reading();
     }
-    if (count > 1) {
-      end(fmt::format("could not extract credential from DiscoveryRequest: request must have exactly 1 \"authorization\" header, got {}", count));
-      return false;
-    }
-    return true;
   }
 
   bool authenticate() {
-    if (const absl::Status status = shared_->parts.authenticator.check(*node_, token_); !status.ok()) {
-      shared_->log->warn("{} is refused: {}", node_->id, message_of(status));
+    const absl::Status status = shared_->parts.authenticator.check(*node_, stream_->metadata());
+    if (!status.ok()) {
       end(message_of(status));
-      return false;
     }
-    return true;
+    return status.ok();
   }
 
-  void take_snapshot(SnapshotPtr snapshot, std::shared_ptr<void> propagation) {
+  void take(Delivery delivery) {
     if (stream_ == nullptr || ended_) {
       return;
     }
     if (stream_->pending_bytes() > kPendingBytesMax) {
-      waiting_snapshot_ = std::move(snapshot);  // the newest one is enough
-      waiting_propagation_ = std::move(propagation);
+      // The newest is enough; what it is about includes what the one before was about.
+      std::vector<PropagationPtr> all = std::move(undelivered_.propagations);
+      std::move(delivery.propagations.begin(), delivery.propagations.end(), std::back_inserter(all));
+      all.resize(std::min(all.size(), kPropagationsMax));
+      undelivered_ = {std::move(delivery.snapshot), delivery.sequence, std::move(all)};
       return;
     }
-    session_.set_snapshot(std::move(snapshot), std::move(propagation));
+    delivered_ = delivery.sequence;
+    delivered_at_ = shared_->parts.clock.monotonic_now();
+    session_.set_snapshot(std::move(delivery.snapshot), std::move(delivery.propagations));
     flush();
   }
 
@@ -223,33 +235,54 @@ class Stream final : public SnapshotSink, public std::enable_shared_from_this<St
     for (net::GrpcMessage& message : session_.take_responses()) {
       stream_->send(std::move(message));
     }
-    const std::vector<AdsSession::Event> events = session_.take_events();
-    if (!events.empty()) {
-      for (const AdsSession::Event& event : events) {
-        if (event.kind == AdsSession::Event::Kind::Sent && event.type) {
-          shared_->metrics.sent(*event.type).add();
-        }
+    if (const std::vector<AdsSession::Event> events = session_.take_events(); !events.empty()) {
+      report(events);
+    }
+    if (delivered_ > acknowledged_ && session_.is_idle()) {
+      acknowledged_ = delivered_;
+      shared_->parts.engine.acknowledged(connection_, acknowledged_);
+    }
+    arm_retry();
+  }
+
+  void report(const std::vector<AdsSession::Event>& events) {
+    using Kind = AdsSession::Event::Kind;
+    for (const AdsSession::Event& event : events) {
+      if (event.kind == Kind::Sent) {
+        shared_->metrics.types[static_cast<size_t>(*event.type)].sent.add();
+        continue;
       }
-      shared_->parts.insights.on_events(insight_, events, session_.is_settled());
+      const std::chrono::duration<double, std::milli> took = shared_->parts.clock.monotonic_now() - delivered_at_;
+      shared_->metrics.delivery.observe(took.count());
+      if (event.kind == Kind::Rejected) {
+        shared_->log->warn("{} refuses what it was sent of {}, and keeps what it had: {}", node_->id, type_url(*event.type), event.message);
+      }
     }
-    if (const auto at = session_.retry_at()) {
-      const std::chrono::nanoseconds delay = std::max(*at - shared_->parts.clock.monotonic_now(), std::chrono::nanoseconds(0));
-      retry_timer_ = loop_.post_after(delay, [weak = this->weak_from_this()] {
-        if (const auto self = weak.lock(); self != nullptr && self->stream_ != nullptr) {
-          self->session_.on_timer();
-          self->flush();
-        }
-      });
-    } else {
+    shared_->parts.insights.on_events(insight_, events, session_.is_settled());
+  }
+
+  void arm_retry() {
+    const auto at = session_.retry_at();
+    if (!at) {
       retry_timer_ = nullptr;
+      return;
     }
+    const std::chrono::nanoseconds delay = std::max(*at - shared_->parts.clock.monotonic_now(), std::chrono::nanoseconds(0));
+    retry_timer_ = loop_.post_after(delay, [weak = this->weak_from_this()] {
+      if (const auto self = weak.lock(); self != nullptr && self->stream_ != nullptr && !self->ended_) {
+        self->session_.on_timer();
+        self->flush();
+      }
+    });
   }
 
   void end(std::string_view message) {
-    ended_ = true;
-    if (stream_ != nullptr) {
-      stream_->finish({kUnknown, std::string(message)});
+    if (ended_ || stream_ == nullptr) {
+      return;
     }
+    ended_ = true;
+    shared_->log->warn("the stream of {} is ended: {}", node_ == nullptr ? "a proxy at " + stream_->peer().address : node_->id, message);
+    stream_->finish({kUnknown, std::string(message)});
   }
 
   const std::shared_ptr<Shared> shared_;
@@ -259,13 +292,15 @@ class Stream final : public SnapshotSink, public std::enable_shared_from_this<St
   State state_ = State::New;
   bool ended_ = false;
   std::shared_ptr<const Node> node_;
-  std::string token_;
-  std::deque<Request> waiting_;
+  std::deque<Request> waiting_;  // that came while the proxy was being registered
   uint64_t insight_ = 0;
   Engine::ConnectionId connection_ = 0;
+  uint64_t delivered_ = 0;     // sequence of the snapshot that the session has
+  uint64_t acknowledged_ = 0;  // that the engine was told of
+  MonotonicTime delivered_at_{};
   std::shared_ptr<void> retry_timer_;
-  SnapshotPtr waiting_snapshot_;
-  std::shared_ptr<void> waiting_propagation_;
+  Delivery undelivered_;  // until the stream is drained; its snapshot is null when there is none
+  bool paused_ = false;   // not read from, until the stream is drained
 };
 
 template <typename Request>
@@ -299,7 +334,7 @@ class HealthHandler final : public net::GrpcStreamHandler {
     const auto node = parse_node(message.health_check_request().node(), shared_->parts.registry);
     absl::Status status = node.status();
     if (status.ok()) {
-      status = shared_->parts.authenticator.check(*node, stream_.metadata().get("authorization"));
+      status = shared_->parts.authenticator.check(*node, stream_.metadata());
     }
     if (!status.ok()) {
       stream_.finish({kUnknown, std::string(message_of(status))});

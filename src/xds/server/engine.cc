@@ -2,81 +2,93 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
+#include <condition_variable>
+#include <map>
+#include <mutex>
 #include <random>
-#include <set>
 
 #include "base/log.h"
 #include "base/status.h"
-#include "mesh/v1alpha1/dataplane.pb.h"
-#include "security/certificate.h"
 #include "system/v1alpha1/secret.pb.h"
+#include "xds/server/host_resolver.h"
+#include "xds/server/proxy_configurator.h"
+#include "xds/server/push_scheduler.h"
 
 namespace kuma::xds {
 namespace {
 
 constexpr std::string_view kAdminCaSecret = "envoy-admin-ca";
-
-// Observes, when the last proxy lets go of it, how long a write took to reach all it concerned.
-class Propagation {
- public:
-  Propagation(MonotonicTime committed_at, const Clock& clock, observe::Histogram histogram)
-      : committed_at_(committed_at), clock_(clock), histogram_(histogram) {}
-  ~Propagation() {
-    if (concerns_somebody_) {
-      histogram_.observe(std::chrono::duration<double>(clock_.monotonic_now() - committed_at_).count());
-    }
-  }
-  Propagation(const Propagation&) = delete;
-  Propagation& operator=(const Propagation&) = delete;
-
-  // Called once a proxy has been handed the change; a change that reached nobody says nothing about propagation.
-  void concerns_somebody() { concerns_somebody_ = true; }
-
- private:
-  const MonotonicTime committed_at_;
-  const Clock& clock_;
-  const observe::Histogram histogram_;
-  std::atomic<bool> concerns_somebody_ = false;
-};
+constexpr std::chrono::nanoseconds kRetryDelayMin = std::chrono::seconds(1);
+constexpr std::chrono::nanoseconds kRetryDelayMax = std::chrono::minutes(5);
+// Generations on the executor itself before it looks at what else there is to do.
+constexpr size_t kTurnMax = 16;
+// Changes kept for a proxy whose generation is under way; with more it is generated again, whatever they are.
+constexpr size_t kChangesMeanwhileMax = 64;
 
 struct Connection {
   Engine::ConnectionId id = 0;
   std::shared_ptr<SnapshotSink> sink;
+  uint64_t delivered = 0;
+  uint64_t acknowledged = 0;
+};
+
+struct MarkedUpdate {
+  std::shared_ptr<const mesh::MeshUpdate> update;
+  PropagationPtr propagation;
 };
 
 // A proxy with at least one open stream.
 struct ConnectedProxy {
-  ProxyInput input;
+  ProxyMetadata metadata;
   std::vector<Connection> connections;
+  std::shared_ptr<ProxyConfigurator> configurator;
   std::shared_ptr<const Generation> last;
   SnapshotPtr snapshot;
-  ProxyIdentity identity;
-  std::string admin_ca_pem;          // that the admin certificate was made with
-  std::vector<std::string> admin_addresses;
-  std::shared_ptr<void> renewal;     // timer of the identity
+  uint64_t sequence = 0;  // of the last snapshot that differs from the one before
+  bool busy = false;      // a generation is under way
+  std::vector<MarkedUpdate> meanwhile;
+  std::shared_ptr<void> timer;  // renewal of the certificate, or another try
+  size_t failures = 0;          // in a row
 };
 
-double milliseconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+std::string_view type_name(ProxyType type) {
+  return type == ProxyType::ZoneIngress ? "ingress" : type == ProxyType::ZoneEgress ? "egress" : "dataplane";
+}
+
+bool same(const Snapshot& a, const Snapshot& b) {
+  return std::equal(a.types.begin(), a.types.end(), b.types.begin(),
+                    [](const TypeSnapshot& x, const TypeSnapshot& y) { return x.version == y.version; });
+}
+
+std::chrono::nanoseconds retry_delay(size_t failures) {
+  return std::min(kRetryDelayMax, kRetryDelayMin * (int64_t{1} << std::min<size_t>(failures - 1, 20)));
+}
 
 }  // namespace
 
 struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
+  using Result = absl::StatusOr<ProxyConfigurator::Result>;
+
   Impl(Options o, Parts p)
       : options(std::move(o)),
         parts(std::move(p)),
         builder(parts.registry, {.zone = options.zone, .read_file = parts.read_file}),
-        issuer(parts.clock, interner, parts.metrics),
+        issuer(parts.clock, interner, parts.metrics, parts.issue_identity),
+        scheduler({.ack_wait_max = options.ack_wait_max}),
         generator_runs(parts.metrics.counter("xds_generator_runs", "Configurations of proxies that were generated")),
         pushes(parts.metrics.counter("xds_pushes", "Snapshots that were handed to streams because they differ from the last")),
         generation_errors(parts.metrics.counter("xds_generation_errors", "Generations that failed")),
         batches(parts.metrics.counter("mesh_view_batches", "Batches of changes folded into views")),
+        waiting(parts.metrics.gauge("xds_proxies_marked", "Proxies that a change concerns and that have not been taken up yet")),
         propagation(parts.metrics.histogram(
             "xds_propagation_seconds", "Time from the commit of a write to the last acknowledgement of a proxy that it concerns", {},
             {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30})) {
-    for (const char* result : {"changed", "generated"}) {
-      generation_time.emplace(result, parts.metrics.summary("xds_generation", "Summary of XDS Snapshot generation",
-                                                            {{"proxy_type", "dataplane"}, {"result", result}}));
+    for (const ProxyType type : {ProxyType::Dataplane, ProxyType::ZoneIngress, ProxyType::ZoneEgress}) {
+      for (const bool changed : {false, true}) {
+        generation_time.emplace(std::pair(type, changed),
+                                parts.metrics.summary("xds_generation", "Summary of XDS Snapshot generation",
+                                                      {{"proxy_type", std::string(type_name(type))}, {"result", changed ? "changed" : "generated"}}));
+      }
     }
   }
 
@@ -85,21 +97,27 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   const std::shared_ptr<spdlog::logger> log = make_logger("xds.engine");
   Interner interner;
   SharedPieces pieces;
-  mesh::ViewBuilder builder;
-  IdentityIssuer issuer;
-  const observe::Counter generator_runs, pushes, generation_errors, batches;
-  std::map<std::string, observe::Summary> generation_time;
-  const observe::Histogram propagation;
 
-  // On the executor only.
-  std::map<model::ResourceKey, ConnectedProxy> proxies;
-  std::map<ConnectionId, model::ResourceKey> connections;
-  security::AuthorityPtr admin_ca;
-  std::string admin_ca_pem;
-  std::map<std::string, std::string> resolved;
-  std::set<std::string> resolving;
-  std::shared_ptr<void> resolve_timer, resync_timer;
+  // On the executor only, with `running` locked.
+  std::mutex running;  // held while anything on the executor runs, so that stop() can wait for it
   bool stopped = false;
+  mesh::ViewBuilder builder;
+  IdentityIssuer issuer;  // also used by generators
+  const ConfiguratorParts configurator_parts{.clock = parts.clock, .interner = interner, .pieces = pieces, .issuer = issuer};
+  PushScheduler scheduler;
+  std::map<ProxyKey, ConnectedProxy> proxies;
+  std::map<ConnectionId, ProxyKey> connections;
+  AdminAuthorityPtr admin_authority;
+  bool waits_for_admin_authority = false;
+  std::unique_ptr<HostResolver> resolver;
+  std::shared_ptr<void> resync_timer, wake_timer;
+  bool turn_posted = false;
+  size_t jobs = 0;  // under way on generators
+
+  std::mutex jobs_mutex;  // guards the next two
+  std::condition_variable jobs_changed;
+  size_t jobs_running = 0;
+  bool jobs_stopped = false;
 
   std::mutex pending_mutex;  // guards the next two
   std::vector<model::Change> pending;
@@ -107,10 +125,30 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
 
   mutable std::mutex published_mutex;  // guards the next two
   std::map<std::string, mesh::MeshViewPtr, std::less<>> published;
-  std::map<model::ResourceKey, ProxyStatus> statuses;
+  std::map<ProxyKey, ProxyStatus> statuses;
 
+  const observe::Counter generator_runs, pushes, generation_errors, batches;
+  const observe::Gauge waiting;
+  std::map<std::pair<ProxyType, bool>, observe::Summary> generation_time;
+  const observe::Histogram propagation;
   std::atomic<ConnectionId> last_connection{0};
   std::unique_ptr<store::Subscription> subscription;
+
+  // Work for the executor: not run once the engine has stopped.
+  std::function<void()> guarded(std::function<void()> work) {
+    return [weak = weak_from_this(), work = std::move(work)] {
+      if (const auto self = weak.lock()) {
+        const std::lock_guard lock(self->running);
+        if (!self->stopped) {
+          work();
+        }
+      }
+    };
+  }
+  void post(std::function<void()> work) { parts.executor.post(guarded(std::move(work))); }
+  std::shared_ptr<void> post_after(std::chrono::nanoseconds delay, std::function<void()> work) {
+    return parts.executor.post_after(std::max(delay, std::chrono::nanoseconds(0)), guarded(std::move(work)));
+  }
 
   // ---------------------------------------------------------------- changes
 
@@ -120,7 +158,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     pending.insert(pending.end(), changes.begin(), changes.end());
     if (!drain_posted) {
       drain_posted = true;
-      parts.executor.post([self = shared_from_this()] { self->drain(); });
+      post([this] { drain(); });
     }
   }
 
@@ -131,144 +169,63 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
       changes.swap(pending);
       drain_posted = false;
     }
-    if (stopped || changes.empty()) {
-      return;
-    }
     batches.add();
-    const bool admin_ca_changed = std::any_of(changes.begin(), changes.end(), [this](const auto& change) { return take_admin_ca(change); });
+    bool admin_changed = false;
+    for (const model::Change& change : changes) {
+      admin_changed = take_admin_authority(change) || admin_changed;
+    }
     apply(builder.apply(changes));
-    if (admin_ca_changed) {
-      for (auto& [key, proxy] : proxies) {
-        generate(key, proxy, nullptr);
+    if (admin_changed) {
+      waits_for_admin_authority = false;
+      for (const auto& [key, proxy] : proxies) {
+        scheduler.mark(key, PushScheduler::Reason::Change);
       }
     }
-    resolve_hosts();
+    resolver->watch(builder.hosts());
+    run();
   }
 
-  void apply(const std::vector<mesh::MeshUpdate>& updates) {
-    for (const mesh::MeshUpdate& update : updates) {
-      const std::string& name = update.view != nullptr ? update.view->name : update.previous->name;
-      {
-        const std::lock_guard lock(published_mutex);
-        if (update.view != nullptr) {
-          published.insert_or_assign(name, update.view);
-        } else {
-          published.erase(name);
-        }
-      }
+  void apply(std::vector<mesh::MeshUpdate> updates) {
+    for (mesh::MeshUpdate& update : updates) {
+      publish(update);
       if (update.view == nullptr) {
         continue;  // proxies of a mesh that is gone keep what they have
       }
-      const auto token = std::make_shared<Propagation>(update.change.committed_at, parts.clock, propagation);
-      // Proxies of a mesh stand together: keys are ordered by mesh.
-      for (auto it = proxies.lower_bound({name, ""}); it != proxies.end() && it->first.mesh == name; ++it) {
-        ConnectedProxy& proxy = it->second;
-        if (concerns(update.change, *update.view, it->first, proxy.last.get())) {
-          if (generate(it->first, proxy, token)) {
-            token->concerns_somebody();
-          }
-        }
+      const std::string name = update.view->name;
+      const auto token = std::make_shared<Propagation>(update.change.committed_at, propagation);
+      const MarkedUpdate marked{std::make_shared<const mesh::MeshUpdate>(std::move(update)), token};
+      // The dataplanes of a mesh stand together.
+      for (auto it = proxies.lower_bound({ProxyType::Dataplane, {name, ""}});
+           it != proxies.end() && it->first.type == ProxyType::Dataplane && it->first.key.mesh == name; ++it) {
+        consider(it->first, it->second, marked);
       }
     }
   }
 
-  // ---------------------------------------------------------------- generation
-
-  // True when the proxy's snapshot changed and was delivered.
-  bool generate(const model::ResourceKey& key, ConnectedProxy& proxy, const std::shared_ptr<void>& token) {
-    const mesh::MeshViewPtr view = builder.find(key.mesh);
-    if (view == nullptr) {
-      set_status(key, {fmt::format("mesh \"{}\" is not there", key.mesh), {}});
-      return false;
+  void consider(const ProxyKey& key, ConnectedProxy& proxy, const MarkedUpdate& marked) {
+    if (proxy.busy && proxy.meanwhile.size() < kChangesMeanwhileMax) {
+      proxy.meanwhile.push_back(marked);  // what it looks at is known when the generation is through
+    } else if (proxy.busy || concerns(marked.update->change, *marked.update->view, key.key, proxy.last.get())) {
+      scheduler.mark(key, PushScheduler::Reason::Change, marked.propagation);
     }
-    const MonotonicTime begin = parts.clock.monotonic_now();
-    generator_runs.add();
-    auto snapshot = build_snapshot(*view, key, proxy);
-    if (!snapshot.ok()) {
-      if (!absl::IsNotFound(snapshot.status())) {
-        generation_errors.add();
-      }
-      set_status(key, {std::string(message_of(snapshot.status())), {}});
-      return false;
-    }
-    const bool changed = proxy.snapshot == nullptr || !same(*proxy.snapshot, **snapshot);
-    generation_time.at(changed ? "changed" : "generated").observe(milliseconds(parts.clock.monotonic_now() - begin));
-    set_status(key, {"", proxy.last->problems});
-    schedule_renewal(key, proxy);
-    report_certificate(*view, key, proxy);
-    if (!changed) {
-      return false;
-    }
-    proxy.snapshot = *std::move(snapshot);
-    for (const Connection& connection : proxy.connections) {
-      pushes.add();
-      connection.sink->deliver(proxy.snapshot, token);
-    }
-    return true;
   }
 
-  absl::StatusOr<SnapshotPtr> build_snapshot(const mesh::MeshView& view, const model::ResourceKey& key, ConnectedProxy& proxy) {
-    KUMA_RETURN_IF_ERROR(ensure_admin_tls(view, key, proxy));
-    KUMA_ASSIGN_OR_RETURN(Generation generation, xds::generate(view, proxy.input, {.interner = interner, .pieces = &pieces}));
-    KUMA_ASSIGN_OR_RETURN(std::vector<WireResourcePtr> secrets, issuer.secrets_for(view, key, generation.secrets, proxy.identity));
-    auto snapshot = std::make_shared<Snapshot>();
-    for (size_t i = 0; i < kXdsTypeCount; ++i) {
-      std::vector<WireResourcePtr> wires;
-      wires.reserve(generation.resources[i].size());
-      for (const GeneratedResource& resource : generation.resources[i]) {
-        wires.push_back(resource.wire);
-      }
-      if (static_cast<XdsType>(i) == XdsType::Secret) {
-        wires = std::move(secrets);
-      }
-      snapshot->types[i] = make_type_snapshot(std::move(wires));
+  void publish(const mesh::MeshUpdate& update) {
+    const std::lock_guard lock(published_mutex);
+    if (update.view != nullptr) {
+      published.insert_or_assign(update.view->name, update.view);
+    } else {
+      published.erase(update.previous->name);
     }
-    proxy.last = std::make_shared<const Generation>(std::move(generation));
-    return SnapshotPtr(std::move(snapshot));
-  }
-
-  static bool same(const Snapshot& a, const Snapshot& b) {
-    for (size_t i = 0; i < kXdsTypeCount; ++i) {
-      if (a.types[i].version != b.types[i].version) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  // The certificate of the proxy's admin listener, made once for its addresses.
-  absl::Status ensure_admin_tls(const mesh::MeshView& view, const model::ResourceKey& key, ConnectedProxy& proxy) {
-    if (proxy.input.metadata.admin_port == 0) {
-      return absl::OkStatus();
-    }
-    const mesh::DataplaneView* dataplane = view.find_dataplane(key);
-    if (dataplane == nullptr) {
-      return absl::OkStatus();  // generation says what is missing
-    }
-    if (admin_ca == nullptr) {
-      return absl::UnavailableError(fmt::format("the GlobalSecret {} is not there yet; it is made in the background at the first start", kAdminCaSecret));
-    }
-    std::vector<std::string> addresses = {dataplane->address};
-    if (dataplane->advertised_address != dataplane->address) {
-      addresses.push_back(dataplane->advertised_address);
-    }
-    if (proxy.admin_ca_pem == admin_ca_pem && proxy.admin_addresses == addresses) {
-      return absl::OkStatus();
-    }
-    KUMA_ASSIGN_OR_RETURN(security::KeyPair pair, security::issue_admin_server(*admin_ca, addresses, parts.clock.wall_now()));
-    proxy.input.admin_tls = {admin_ca->certificate().to_pem(), std::move(pair.certificate_pem), std::move(pair.key_pem)};
-    proxy.admin_ca_pem = admin_ca_pem;
-    proxy.admin_addresses = std::move(addresses);
-    return absl::OkStatus();
   }
 
   // True when the change is one of the authority of admin listeners.
-  bool take_admin_ca(const model::Change& change) {
+  bool take_admin_authority(const model::Change& change) {
     if (change.after == nullptr || change.type().name != "GlobalSecret" || change.meta().name != kAdminCaSecret) {
       return false;
     }
     const std::string& pem = change.after->as<::kuma::system::v1alpha1::Secret>().data().value();
-    if (pem == admin_ca_pem) {
+    if (admin_authority != nullptr && pem == admin_authority->pem) {
       return false;
     }
     auto authority = security::Authority::load(pem, pem);
@@ -276,68 +233,200 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
       log->error("the GlobalSecret {} is not usable: {}", kAdminCaSecret, message_of(authority.status()));
       return false;
     }
-    admin_ca = *std::move(authority);
-    admin_ca_pem = pem;
+    admin_authority = std::make_shared<const AdminAuthority>(AdminAuthority{*std::move(authority), pem});
     return true;
   }
 
-  void schedule_renewal(const model::ResourceKey& key, ConnectedProxy& proxy) {
-    if (!proxy.identity.identity) {
-      proxy.renewal = nullptr;
-      return;
+  // ---------------------------------------------------------------- generation
+
+  // Takes up proxies that are due, as many as may be at work, and comes back when there are more.
+  void run() {
+    for (size_t taken = 0; parts.generators == nullptr ? taken < kTurnMax : jobs < options.jobs_max; ++taken) {
+      auto work = scheduler.take_next(parts.clock.monotonic_now());
+      if (!work) {
+        break;
+      }
+      begin(*std::move(work));
     }
-    const std::chrono::nanoseconds left = proxy.identity.identity->renew_at() - parts.clock.wall_now();
-    proxy.renewal = parts.executor.post_after(std::max(left, std::chrono::nanoseconds(std::chrono::milliseconds(100))),
-                                              [weak = weak_from_this(), key] {
-                                                const auto self = weak.lock();
-                                                if (self == nullptr || self->stopped) {
-                                                  return;
-                                                }
-                                                if (const auto found = self->proxies.find(key); found != self->proxies.end()) {
-                                                  self->generate(key, found->second, nullptr);
-                                                }
-                                              });
+    waiting.set(static_cast<double>(scheduler.marked_count()));
+    if (parts.generators == nullptr && scheduler.has_ready() && !turn_posted) {
+      turn_posted = true;
+      post([this] {
+        turn_posted = false;
+        run();
+      });
+    }
+    const auto at = scheduler.wake_at();
+    wake_timer = at ? post_after(*at - parts.clock.monotonic_now(), [this] { run(); }) : nullptr;
   }
 
-  void report_certificate(const mesh::MeshView& view, const model::ResourceKey& key, const ConnectedProxy& proxy) {
-    if (!proxy.identity.identity || view.trust == nullptr) {
-      parts.insights.set_certificate(key, std::nullopt);
+  void begin(PushScheduler::Work work) {
+    const auto found = proxies.find(work.proxy);
+    const mesh::MeshViewPtr view = found == proxies.end() ? nullptr : builder.find(work.proxy.key.mesh);
+    if (found == proxies.end() || view == nullptr || (found->second.metadata.admin_port != 0 && admin_authority == nullptr)) {
+      if (found != proxies.end()) {
+        cannot_begin(work.proxy, view);
+        deliver_pending(found->second, {});
+      }
+      scheduler.done(work.proxy);
       return;
     }
-    parts.insights.set_certificate(key, CertificateInfo{.issued_at = proxy.identity.identity->issued_at,
-                                                        .expires_at = proxy.identity.identity->not_after,
-                                                        .issued_backend = proxy.identity.issued_backend,
-                                                        .supported_backends = {view.trust->backend}});
+    ConnectedProxy& proxy = found->second;
+    proxy.busy = true;
+    generator_runs.add();
+    if (parts.generators == nullptr) {
+      const MonotonicTime begun = parts.clock.monotonic_now();
+      Result result = proxy.configurator->configure(*view, proxy.metadata, admin_authority);
+      finish(std::move(work), proxy.configurator, std::move(result), parts.clock.monotonic_now() - begun);
+      return;
+    }
+    ++jobs;
+    parts.generators->post([self = shared_from_this(), work = std::move(work), configurator = proxy.configurator, view,
+                            metadata = proxy.metadata, admin = admin_authority]() mutable {
+      self->generate(std::move(work), configurator, *view, metadata, admin);
+    });
   }
 
-  void set_status(const model::ResourceKey& key, ProxyStatus status) {
+  // Waiting for the mesh or for the first start to come through: nobody's mistake.
+  void cannot_begin(const ProxyKey& key, const mesh::MeshViewPtr& view) {
+    if (view == nullptr) {
+      set_status(key, {fmt::format("mesh \"{}\" is not there", key.key.mesh), {}});
+      return;
+    }
+    if (!std::exchange(waits_for_admin_authority, true)) {
+      log->info("proxies wait for the GlobalSecret {}, which a first start makes in the background", kAdminCaSecret);
+    }
+    set_status(key, {fmt::format("the GlobalSecret {} is not there yet; it is made in the background at the first start", kAdminCaSecret), {}}, false);
+  }
+
+  // On a generator's thread.
+  void generate(PushScheduler::Work work, const std::shared_ptr<ProxyConfigurator>& configurator, const mesh::MeshView& view,
+                const ProxyMetadata& metadata, const AdminAuthorityPtr& admin) {
+    {
+      const std::lock_guard lock(jobs_mutex);
+      if (jobs_stopped) {
+        return;
+      }
+      ++jobs_running;
+    }
+    const MonotonicTime begun = parts.clock.monotonic_now();
+    Result result = configurator->configure(view, metadata, admin);
+    const std::chrono::nanoseconds took = parts.clock.monotonic_now() - begun;
+    post([this, work = std::move(work), configurator, result = std::move(result), took]() mutable {
+      --jobs;
+      finish(std::move(work), configurator, std::move(result), took);
+      run();
+    });
+    const std::lock_guard lock(jobs_mutex);
+    --jobs_running;
+    jobs_changed.notify_all();
+  }
+
+  void finish(PushScheduler::Work work, const std::shared_ptr<ProxyConfigurator>& configurator, Result result,
+              std::chrono::nanoseconds took) {
+    const auto found = proxies.find(work.proxy);
+    if (found == proxies.end() || found->second.configurator != configurator) {
+      return;  // it went meanwhile, and may have come again: with work of its own
+    }
+    scheduler.done(work.proxy);
+    ConnectedProxy& proxy = found->second;
+    proxy.busy = false;
+    if (!result.ok()) {
+      on_failure(work.proxy, proxy, result.status());
+    } else {
+      on_success(work, proxy, *std::move(result), took);
+    }
+    for (const MarkedUpdate& marked : std::exchange(proxy.meanwhile, {})) {
+      consider(work.proxy, proxy, marked);
+    }
+  }
+
+  void on_failure(const ProxyKey& key, ConnectedProxy& proxy, const absl::Status& status) {
+    set_status(key, {std::string(message_of(status)), {}});
+    deliver_pending(proxy, {});
+    if (absl::IsNotFound(status) || absl::IsUnimplemented(status)) {
+      return;  // until something changes
+    }
+    generation_errors.add();
+    schedule(key, proxy, retry_delay(++proxy.failures));
+  }
+
+  void on_success(PushScheduler::Work& work, ConnectedProxy& proxy, ProxyConfigurator::Result result, std::chrono::nanoseconds took) {
+    const ProxyKey& key = work.proxy;
+    proxy.last = std::move(result.generation);
+    const bool changed = proxy.snapshot == nullptr || !same(*proxy.snapshot, *result.snapshot);
+    generation_time.at({key.type, changed}).observe(std::chrono::duration<double, std::milli>(took).count());
+    set_status(key, {result.renewal_error, proxy.last->problems});
+    if (!result.renewal_error.empty()) {
+      generation_errors.add();
+      schedule(key, proxy, retry_delay(++proxy.failures));
+    } else {
+      proxy.failures = 0;
+      proxy.timer = nullptr;
+      if (result.renew_at) {
+        schedule(key, proxy, std::max<std::chrono::nanoseconds>(*result.renew_at - parts.clock.wall_now(), kRetryDelayMin));
+      }
+    }
+    if (key.type == ProxyType::Dataplane && parts.on_certificate) {
+      parts.on_certificate(key.key, result.certificate);
+    }
+    if (changed) {
+      proxy.snapshot = std::move(result.snapshot);
+      ++proxy.sequence;
+      if (work.only_resync) {
+        log->error("the resync found {} in mesh {} with an old configuration", key.key.name, key.key.mesh);
+      }
+      scheduler.sent(key, parts.clock.monotonic_now());
+    }
+    deliver_pending(proxy, work.propagations);
+  }
+
+  // Hands the snapshot to those streams that have not got it.
+  void deliver_pending(ConnectedProxy& proxy, const std::vector<PropagationPtr>& propagations) {
+    for (Connection& connection : proxy.connections) {
+      if (connection.delivered < proxy.sequence) {
+        connection.delivered = proxy.sequence;
+        pushes.add();
+        connection.sink->deliver(proxy.snapshot, proxy.sequence, propagations);
+      }
+    }
+  }
+
+  // Takes the proxy up again then, though nothing changed.
+  void schedule(const ProxyKey& key, ConnectedProxy& proxy, std::chrono::nanoseconds delay) {
+    proxy.timer = post_after(delay, [this, key] {
+      if (proxies.contains(key)) {
+        scheduler.mark(key, PushScheduler::Reason::Change);
+        run();
+      }
+    });
+  }
+
+  void set_status(const ProxyKey& key, ProxyStatus status, bool warn = true) {
     const std::lock_guard lock(published_mutex);
     ProxyStatus& existing = statuses[key];
-    if (!status.error.empty() && status.error != existing.error) {
-      log->warn("no new configuration for {} in mesh {}: {}", key.name, key.mesh, status.error);
+    if (warn && !status.error.empty() && status.error != existing.error) {
+      log->warn("no new configuration for {} in mesh {}: {}", key.key.name, key.key.mesh, status.error);
     }
     existing = std::move(status);
   }
 
   // ---------------------------------------------------------------- streams
 
-  void on_connect(ConnectionId id, const model::ResourceKey& key, const ProxyMetadata& metadata, std::shared_ptr<SnapshotSink> sink) {
-    if (stopped) {
-      return;
-    }
+  void on_connect(ConnectionId id, const ProxyKey& key, const ProxyMetadata& metadata, std::shared_ptr<SnapshotSink> sink) {
     ConnectedProxy& proxy = proxies[key];
-    proxy.input.key = key;
-    const bool same_metadata = proxy.input.metadata == metadata;
-    proxy.input.metadata = metadata;
-    proxy.connections.push_back({id, std::move(sink)});
     connections.emplace(id, key);
-    if (proxy.snapshot != nullptr && same_metadata) {
-      proxy.connections.back().sink->deliver(proxy.snapshot, nullptr);
+    proxy.connections.push_back({.id = id, .sink = std::move(sink)});
+    if (proxy.configurator == nullptr) {
+      proxy.configurator = std::make_shared<ProxyConfigurator>(configurator_parts, key);
+    }
+    if (proxy.snapshot != nullptr && proxy.metadata == metadata) {
+      deliver_pending(proxy, {});
       return;
     }
-    if (!generate(key, proxy, nullptr) && proxy.snapshot != nullptr) {
-      proxy.connections.back().sink->deliver(proxy.snapshot, nullptr);
-    }
+    proxy.metadata = metadata;
+    scheduler.mark(key, PushScheduler::Reason::Change);
+    run();
   }
 
   void on_disconnect(ConnectionId id) {
@@ -345,82 +434,94 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     if (found == connections.end()) {
       return;
     }
-    const model::ResourceKey key = found->second;
+    const ProxyKey key = found->second;
     connections.erase(found);
     const auto proxy = proxies.find(key);
     std::erase_if(proxy->second.connections, [&](const Connection& connection) { return connection.id == id; });
-    if (proxy->second.connections.empty()) {
-      proxies.erase(proxy);
-      parts.insights.forget_certificate(key);
-      const std::lock_guard lock(published_mutex);
-      statuses.erase(key);
-    }
-  }
-
-  // ---------------------------------------------------------------- host names, resync
-
-  // Resolves names that are new at once, and all of them again after the interval.
-  void resolve_hosts() {
-    for (const std::string& host : builder.hosts()) {
-      if (!resolved.contains(host)) {
-        resolve_one(host);
-      }
-    }
-    if (resolve_timer == nullptr && !builder.hosts().empty()) {
-      resolve_timer = parts.executor.post_after(options.resolve_interval, [weak = weak_from_this()] {
-        const auto self = weak.lock();
-        if (self == nullptr || self->stopped) {
-          return;
-        }
-        self->resolve_timer = nullptr;
-        for (const std::string& host : self->builder.hosts()) {
-          self->resolve_one(host);
-        }
-        self->resolve_hosts();
-      });
-    }
-  }
-
-  void resolve_one(const std::string& host) {
-    if (!resolving.insert(host).second) {
+    if (!proxy->second.connections.empty()) {
+      check_acknowledged(key, proxy->second);
       return;
     }
-    parts.workers.post([self = shared_from_this(), host] {
-      std::string address = self->parts.resolve(host);
-      self->parts.executor.post([self, host, address = std::move(address)] {
-        self->resolving.erase(host);
-        if (self->stopped) {
-          return;
-        }
-        const auto known = self->resolved.find(host);
-        if (known != self->resolved.end() && known->second == address) {
-          return;
-        }
-        if (address.empty()) {
-          self->log->error("the address {} does not resolve; what uses it is left out", host);
-        }
-        self->resolved.insert_or_assign(host, address);
-        self->apply(self->builder.set_resolved(host, address));
-      });
-    });
+    proxies.erase(proxy);
+    scheduler.forget(key);
+    if (key.type == ProxyType::Dataplane && parts.on_gone) {
+      parts.on_gone(key.key);
+    }
+    const std::lock_guard lock(published_mutex);
+    statuses.erase(key);
+  }
+
+  void on_acknowledged(ConnectionId id, uint64_t sequence) {
+    const auto found = connections.find(id);
+    if (found == connections.end()) {
+      return;
+    }
+    ConnectedProxy& proxy = proxies.at(found->second);
+    for (Connection& connection : proxy.connections) {
+      if (connection.id == id) {
+        connection.acknowledged = std::max(connection.acknowledged, sequence);
+      }
+    }
+    check_acknowledged(found->second, proxy);
+  }
+
+  void check_acknowledged(const ProxyKey& key, const ConnectedProxy& proxy) {
+    if (std::all_of(proxy.connections.begin(), proxy.connections.end(),
+                    [](const Connection& connection) { return connection.acknowledged >= connection.delivered; })) {
+      scheduler.acknowledged(key);
+      run();
+    }
+  }
+
+  // ---------------------------------------------------------------- life
+
+  void start() {
+    resolver = std::make_unique<HostResolver>(options.resolve_interval, parts.executor, parts.workers, parts.resolve,
+                                              [weak = weak_from_this()](const std::string& host, const std::string& address) {
+                                                if (const auto self = weak.lock()) {
+                                                  self->guarded([self, host, address] {
+                                                    self->apply(self->builder.set_resolved(host, address));
+                                                    self->run();
+                                                  })();
+                                                }
+                                              });
+    schedule_resync();
   }
 
   void schedule_resync() {
     std::minstd_rand random(static_cast<unsigned>(parts.clock.monotonic_now().time_since_epoch().count()));
     const double jitter = std::uniform_real_distribution<double>(0.75, 1.25)(random);
-    resync_timer = parts.executor.post_after(std::chrono::duration_cast<std::chrono::nanoseconds>(options.resync_interval * jitter),
-                                             [weak = weak_from_this()] {
-                                               const auto self = weak.lock();
-                                               if (self == nullptr || self->stopped) {
-                                                 return;
-                                               }
-                                               for (auto& [key, proxy] : self->proxies) {
-                                                 if (self->generate(key, proxy, nullptr)) {
-                                                   self->log->error("the resync found {} in mesh {} with an old configuration", key.name, key.mesh);
-                                                 }
-                                               }
-                                               self->schedule_resync();
-                                             });
+    resync_timer = post_after(std::chrono::duration_cast<std::chrono::nanoseconds>(options.resync_interval * jitter), [this] {
+      for (const auto& [key, proxy] : proxies) {
+        scheduler.mark(key, PushScheduler::Reason::Resync);
+      }
+      run();
+      schedule_resync();
+    });
+  }
+
+  void stop() {
+    subscription = nullptr;
+    {
+      std::unique_lock lock(jobs_mutex);
+      jobs_stopped = true;
+      jobs_changed.wait(lock, [this] { return jobs_running == 0; });
+    }
+    const std::lock_guard lock(running);
+    if (std::exchange(stopped, true)) {
+      return;
+    }
+    // Timers end on their own thread; until then they find that all is over.
+    std::vector<std::shared_ptr<void>> timers = {std::move(resync_timer), std::move(wake_timer)};
+    for (auto& [key, proxy] : proxies) {
+      timers.push_back(std::move(proxy.timer));
+    }
+    if (resolver != nullptr) {
+      timers.push_back(std::shared_ptr<HostResolver>(std::move(resolver)));
+    }
+    proxies.clear();
+    connections.clear();
+    parts.executor.post([timers = std::move(timers)]() mutable { timers.clear(); });
   }
 };
 
@@ -429,31 +530,26 @@ Engine::Engine(Options options, Parts parts) : impl_(std::make_shared<Impl>(std:
 Engine::~Engine() { stop(); }
 
 void Engine::start() {
-  impl_->parts.executor.post([self = impl_] { self->schedule_resync(); });
+  impl_->post([self = impl_.get()] { self->start(); });
   impl_->subscription = impl_->parts.store.subscribe([self = impl_.get()](std::span<const model::Change> changes) { self->on_changes(changes); });
 }
 
-void Engine::stop() {
-  impl_->subscription = nullptr;
-  impl_->parts.executor.post([self = impl_] {
-    self->stopped = true;
-    self->proxies.clear();
-    self->connections.clear();
-    self->resolve_timer = nullptr;
-    self->resync_timer = nullptr;
-  });
-}
+void Engine::stop() { impl_->stop(); }
 
 Engine::ConnectionId Engine::connect(const model::ResourceKey& proxy, const ProxyMetadata& metadata, std::shared_ptr<SnapshotSink> sink) {
   const ConnectionId id = ++impl_->last_connection;
-  impl_->parts.executor.post([self = impl_, id, proxy, metadata, sink = std::move(sink)]() mutable {
-    self->on_connect(id, proxy, metadata, std::move(sink));
+  impl_->post([self = impl_.get(), id, key = ProxyKey{metadata.proxy_type, proxy}, metadata, sink = std::move(sink)] {
+    self->on_connect(id, key, metadata, sink);
   });
   return id;
 }
 
 void Engine::disconnect(ConnectionId id) {
-  impl_->parts.executor.post([self = impl_, id] { self->on_disconnect(id); });
+  impl_->post([self = impl_.get(), id] { self->on_disconnect(id); });
+}
+
+void Engine::acknowledged(ConnectionId id, uint64_t sequence) {
+  impl_->post([self = impl_.get(), id, sequence] { self->on_acknowledged(id, sequence); });
 }
 
 mesh::MeshViewPtr Engine::view(std::string_view mesh) const {
@@ -462,9 +558,9 @@ mesh::MeshViewPtr Engine::view(std::string_view mesh) const {
   return found == impl_->published.end() ? nullptr : found->second;
 }
 
-std::optional<ProxyStatus> Engine::status(const model::ResourceKey& proxy) const {
+std::optional<ProxyStatus> Engine::status(const model::ResourceKey& proxy, ProxyType type) const {
   const std::lock_guard lock(impl_->published_mutex);
-  const auto found = impl_->statuses.find(proxy);
+  const auto found = impl_->statuses.find({type, proxy});
   return found == impl_->statuses.end() ? std::nullopt : std::optional(found->second);
 }
 

@@ -1,11 +1,8 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -15,9 +12,9 @@
 #include "observe/metrics.h"
 #include "store/store.h"
 #include "xds/gen/generator.h"
-#include "xds/gen/shared_pieces.h"
+#include "xds/server/certificate_info.h"
 #include "xds/server/identity.h"
-#include "xds/server/insight_writer.h"
+#include "xds/server/propagation.h"
 #include "xds/server/snapshot.h"
 
 namespace kuma::xds {
@@ -26,9 +23,9 @@ namespace kuma::xds {
 class SnapshotSink {
  public:
   virtual ~SnapshotSink() = default;
-  // Hands the snapshot on to the stream's loop; never blocks. `propagation` is to be kept until the proxy has acknowledged
-  // what it was sent.
-  virtual void deliver(SnapshotPtr snapshot, std::shared_ptr<void> propagation) = 0;
+  // Hands the snapshot on to the stream's loop; never blocks, never calls back. Once the proxy has answered all of it the
+  // stream tells Engine::acknowledged() the `sequence`. `propagations` are told when the proxy has acknowledged it.
+  virtual void deliver(SnapshotPtr snapshot, uint64_t sequence, std::vector<PropagationPtr> propagations) = 0;
 };
 
 // What is known of a connected proxy's configuration, for people.
@@ -39,39 +36,50 @@ struct ProxyStatus {
 
 // From the store's changes to the snapshots of the proxies that they concern.
 //
-// Takes the change feed in batches, folds each into the next views (ViewBuilder), finds the connected proxies that it
-// concerns and generates their configuration from the new view. Nothing polls: with nothing changing, nothing runs, but for
-// a resync every half hour or so (jittered) that would mend what a mistake of ours had missed, renewals of certificates when
-// they are due, and the resolution of host names in addresses.
+// Takes the change feed in batches, folds each into the next views (ViewBuilder) and marks the connected proxies that it
+// concerns. Marked proxies are taken up one after the other (PushScheduler): a worker generates the configuration from the
+// newest view, and what differs from the last one is delivered. A proxy that has not answered is not generated anew.
 //
-// Thread: all work is done on `executor`, a single thread. connect(), disconnect(), view() and status() may be called from
-// anywhere.
+// Nothing polls: with nothing changing, nothing runs, but for a resync every half hour or so (jittered) that would mend what a
+// mistake of ours had missed, renewals of certificates when they are due, and the resolution of host names in addresses. A
+// generation or a renewal that fails is tried again, after 1 s, 2 s, … 5 min, or when something changes.
+//
+// Thread: state lives on `executor`, a single thread. connect(), disconnect(), acknowledged(), view() and status() may be
+// called from anywhere.
 class Engine {
  public:
   struct Options {
     std::string zone;
     std::chrono::nanoseconds resolve_interval = std::chrono::seconds(10);
     std::chrono::nanoseconds resync_interval = std::chrono::minutes(30);
+    // After so long without an answer a proxy is generated anew all the same.
+    std::chrono::nanoseconds ack_wait_max = std::chrono::seconds(5);
+    // Generations at work at a time; with workers, a few more than these, so that none waits for its next one.
+    size_t jobs_max = 4;
   };
   struct Parts {
     const model::Registry& registry;
     store::Store& store;
     const Clock& clock;
     TimerExecutor& executor;
-    Executor& workers;  // resolves host names
+    Executor* generators = nullptr;  // threads for generation, stopped after the engine; null: `executor` does it
+    Executor& workers;               // resolves host names
     observe::Metrics& metrics;
-    InsightWriter& insights;
+    // The certificate of a connected dataplane, or that it has none; and that it is not connected any more.
+    std::function<void(const model::ResourceKey& dataplane, const std::optional<CertificateInfo>& certificate)> on_certificate;
+    std::function<void(const model::ResourceKey& dataplane)> on_gone;
     // The address of a host name, empty if it has none. Called on `workers`.
     std::function<std::string(const std::string& host)> resolve;
     // Reads a file that a provided certificate authority names.
     std::function<absl::StatusOr<std::string>(const std::string& path)> read_file;
+    IdentityIssuer::Issue issue_identity = security::issue_identity;
   };
 
   Engine(Options options, Parts parts);
   ~Engine();  // stop()
 
   void start();
-  // After it nothing runs and nothing is delivered.
+  // When it returns nothing runs any more and nothing is delivered. Not from the executor.
   void stop();
 
   // A stream of a proxy wants its configuration, now and whenever it changes. The handle that it is known by ends with
@@ -79,9 +87,11 @@ class Engine {
   using ConnectionId = uint64_t;
   ConnectionId connect(const model::ResourceKey& proxy, const ProxyMetadata& metadata, std::shared_ptr<SnapshotSink> sink);
   void disconnect(ConnectionId id);
+  // The proxy has answered all of the delivery `sequence`, by taking or by refusing it.
+  void acknowledged(ConnectionId id, uint64_t sequence);
 
   mesh::MeshViewPtr view(std::string_view mesh) const;
-  std::optional<ProxyStatus> status(const model::ResourceKey& proxy) const;
+  std::optional<ProxyStatus> status(const model::ResourceKey& proxy, ProxyType type = ProxyType::Dataplane) const;
 
  private:
   struct Impl;

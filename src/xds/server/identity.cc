@@ -44,8 +44,8 @@ std::chrono::nanoseconds identity_lifetime(const mesh::MeshView& view) {
   return security::kIdentityLifetime;
 }
 
-IdentityIssuer::IdentityIssuer(const Clock& clock, Interner& interner, observe::Metrics& metrics)
-    : clock_(clock), interner_(interner), metrics_(metrics) {}
+IdentityIssuer::IdentityIssuer(const Clock& clock, Interner& interner, observe::Metrics& metrics, Issue issue)
+    : clock_(clock), interner_(interner), metrics_(metrics), issue_(std::move(issue)) {}
 
 absl::StatusOr<std::vector<WireResourcePtr>> IdentityIssuer::secrets_for(const mesh::MeshView& view, const model::ResourceKey& proxy,
                                                                          const std::vector<SecretRef>& refs, ProxyIdentity& state) {
@@ -61,10 +61,7 @@ absl::StatusOr<std::vector<WireResourcePtr>> IdentityIssuer::secrets_for(const m
     }
   }
   if (!has_identity) {
-    state.identity.reset();
-    state.wire = nullptr;
-    state.authority_pem.clear();
-    state.issued_backend.clear();
+    state = {};
   }
   return secrets;
 }
@@ -77,6 +74,7 @@ absl::StatusOr<security::AuthorityPtr> IdentityIssuer::authority_of(const mesh::
   if (!trust->problem.empty()) {
     return absl::UnavailableError(fmt::format("failed to generate dataplane identity cert and CAs: {}", trust->problem));
   }
+  const std::lock_guard lock(mutex_);
   LoadedAuthority& loaded = authorities_[view.name];
   if (loaded.authority == nullptr || loaded.certificate_pem != trust->certificate_pem || loaded.key_pem != trust->key_pem) {
     auto authority = security::Authority::load(trust->certificate_pem, trust->key_pem);
@@ -98,14 +96,19 @@ absl::StatusOr<WireResourcePtr> IdentityIssuer::identity_secret(const mesh::Mesh
   security::IdentityTags tags = identity_tags(*dataplane);
   const std::chrono::nanoseconds lifetime = identity_lifetime(view);
   const WallTime now = clock_.wall_now();
-  const bool good = state.identity && state.wire != nullptr && state.authority_pem == view.trust->certificate_pem && state.tags == tags &&
-                    state.lifetime == lifetime && now < state.identity->renew_at();
-  if (good) {
+  const bool fits = state.identity && state.wire != nullptr && state.authority_pem == view.trust->certificate_pem && state.tags == tags;
+  if (fits && state.lifetime == lifetime && now < state.identity->renew_at()) {
     return state.wire;
   }
-  auto identity = security::issue_identity(*authority, view.name, tags, lifetime, now);
+  auto identity = issue_(*authority, view.name, tags, lifetime, now);
   if (!identity.ok()) {
-    return annotate(identity.status(), "failed to generate dataplane identity cert and CAs: could not generate certificates");
+    const absl::Status status =
+        annotate(identity.status(), "failed to generate dataplane identity cert and CAs: could not generate certificates");
+    if (fits && now < state.identity->not_after) {
+      state.renewal_error = std::string(message_of(status));
+      return state.wire;
+    }
+    return status;
   }
   tls::Secret secret;
   secret.set_name(ref.name);
@@ -117,12 +120,18 @@ absl::StatusOr<WireResourcePtr> IdentityIssuer::identity_secret(const mesh::Mesh
   state.tags = std::move(tags);
   state.lifetime = lifetime;
   state.issued_backend = view.trust->backend;
-  auto counter = generated_.find(view.name);
+  state.renewal_error.clear();
+  count(view.name);
+  return state.wire;
+}
+
+void IdentityIssuer::count(const std::string& mesh) {
+  const std::lock_guard lock(mutex_);
+  auto counter = generated_.find(mesh);
   if (counter == generated_.end()) {
-    counter = generated_.emplace(view.name, metrics_.counter("cert_generation", "Number of generated certificates", {{"mesh", view.name}})).first;
+    counter = generated_.emplace(mesh, metrics_.counter("cert_generation", "Number of generated certificates", {{"mesh", mesh}})).first;
   }
   counter->second.add();
-  return state.wire;
 }
 
 WireResourcePtr IdentityIssuer::ca_secret(const mesh::MeshView& view, const SecretRef& ref) {

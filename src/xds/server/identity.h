@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,15 +27,23 @@ struct ProxyIdentity {
   std::chrono::nanoseconds lifetime{};
   // For the insight.
   std::string issued_backend;
+  // Why the certificate, which is due, was not renewed. It is used on as long as it is valid.
+  std::string renewal_error;
 };
 
 // Turns the secrets that a configuration refers to into resources: identities, which are issued per proxy and kept until
 // four fifths of their life are over or what they certify changes, and CA bundles, which are the same for all.
 //
-// Thread: the engine's.
+// When a renewal fails the old identity stays for as long as it is valid for what the proxy is; whoever asks, asks again later.
+//
+// Thread: any, one at a time for each proxy.
 class IdentityIssuer {
  public:
-  IdentityIssuer(const Clock& clock, Interner& interner, observe::Metrics& metrics);
+  // security::issue_identity, or a test's.
+  using Issue = std::function<absl::StatusOr<security::Identity>(const security::Authority& authority, const std::string& mesh,
+                                                                 const security::IdentityTags& tags,
+                                                                 std::chrono::nanoseconds lifetime, WallTime now)>;
+  IdentityIssuer(const Clock& clock, Interner& interner, observe::Metrics& metrics, Issue issue = security::issue_identity);
 
   // Resources for `refs`. Unavailable when the mesh's authority can't be used, with the reason.
   absl::StatusOr<std::vector<WireResourcePtr>> secrets_for(const mesh::MeshView& view, const model::ResourceKey& proxy,
@@ -51,9 +61,13 @@ class IdentityIssuer {
     security::AuthorityPtr authority;
   };
 
+  void count(const std::string& mesh);
+
   const Clock& clock_;
   Interner& interner_;
   observe::Metrics& metrics_;
+  const Issue issue_;
+  std::mutex mutex_;  // guards the two below
   std::map<std::string, LoadedAuthority> authorities_;  // by mesh
   std::map<std::string, observe::Counter> generated_;   // by mesh
 };

@@ -11,19 +11,10 @@
 #include "base/executor.h"
 #include "manager/resource_manager.h"
 #include "mesh/v1alpha1/dataplane_insight.pb.h"
+#include "xds/server/certificate_info.h"
 #include "xds/server/session.h"
 
 namespace kuma::xds {
-
-// What a proxy's insight says of its certificate.
-struct CertificateInfo {
-  WallTime issued_at{};
-  WallTime expires_at{};
-  std::string issued_backend;
-  std::vector<std::string> supported_backends;
-
-  bool operator==(const CertificateInfo&) const = default;
-};
 
 // Keeps the insights of connected proxies (spec/xds-server.md §7): one subscription a stream, written at a bounded rate: the
 // first time as soon as the proxy has acknowledged what it was sent, then each proxy at most once per flush interval, and

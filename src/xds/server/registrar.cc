@@ -1,5 +1,8 @@
 #include "xds/server/registrar.h"
 
+#include <algorithm>
+#include <set>
+
 #include "base/log.h"
 #include "base/status.h"
 #include "mesh/v1alpha1/dataplane_insight.pb.h"
@@ -31,18 +34,25 @@ ProxyAuthenticator::ProxyAuthenticator(Options options, const model::Registry& r
                                        manager::TokenValidator& validator)
     : options_(options), registry_(registry), store_(store), validator_(validator) {}
 
-absl::Status ProxyAuthenticator::check(ProxyType type, const model::Resource& resource, std::string_view token) {
+absl::Status ProxyAuthenticator::check(ProxyType type, const model::Resource& resource, std::string_view token) const {
   if (type == ProxyType::Dataplane) {
     return options_.dataplane_tokens ? validator_.check_dataplane(token, resource) : absl::OkStatus();
   }
   return options_.zone_tokens ? validator_.check_zone_proxy(token, resource) : absl::OkStatus();
 }
 
-absl::Status ProxyAuthenticator::check(const Node& node, std::string_view token) {
+absl::Status ProxyAuthenticator::check(const Node& node, const net::Headers& metadata) const {
   const bool needed = node.metadata.proxy_type == ProxyType::Dataplane ? options_.dataplane_tokens : options_.zone_tokens;
   if (!needed) {
     return absl::OkStatus();
   }
+  const auto count = std::count_if(metadata.fields().begin(), metadata.fields().end(),
+                                   [](const auto& field) { return field.first == "authorization"; });
+  if (count > 1) {
+    return absl::UnauthenticatedError(fmt::format(
+        "could not extract credential from DiscoveryRequest: request must have exactly 1 \"authorization\" header, got {}", count));
+  }
+  const std::string_view token = metadata.get("authorization");
   absl::Status status;
   if (node.resource) {
     status = check(node.metadata.proxy_type, *node.resource, token);
@@ -71,18 +81,48 @@ struct ProxyRegistrar::Impl : std::enable_shared_from_this<ProxyRegistrar::Impl>
   TimerExecutor& executor;
   const std::shared_ptr<spdlog::logger> log = make_logger("xds.registrar");
 
-  std::mutex mutex;  // guards the next two
-  std::map<std::pair<ProxyType, model::ResourceKey>, size_t> open;
-  bool stopped = false;
-  std::map<std::pair<ProxyType, model::ResourceKey>, std::shared_ptr<void>> timers;  // on the executor
+  using Key = std::pair<ProxyType, model::ResourceKey>;
 
-  void remove_if_gone(ProxyType type, const model::ResourceKey& key) {
+  std::mutex mutex;  // guards the next four
+  std::map<Key, size_t> open;         // streams of proxies that brought their resource
+  std::map<Key, size_t> registering;  // streams whose resource is being stored, or refused
+  std::set<Key> removing;
+  bool stopped = false;
+  std::map<Key, std::shared_ptr<void>> timers;  // on the executor
+
+  // On the executor.
+  void remove_later(const Key& key) {
+    timers[key] = executor.post_after(options.deregistration_delay, [self = shared_from_this(), key] {
+      self->timers.erase(key);
+      self->remove_if_gone(key);
+    });
+  }
+
+  void remove_if_gone(const Key& key) {
     {
       const std::lock_guard lock(mutex);
-      if (stopped || open.contains({type, key})) {
+      if (stopped || open.contains(key)) {
         return;
       }
+      if (registering.contains(key)) {
+        remove_later(key);  // it may be refused
+        return;
+      }
+      removing.insert(key);
     }
+    remove(key.first, key.second);
+    const std::lock_guard lock(mutex);
+    removing.erase(key);
+  }
+
+  static void count_down(std::map<Key, size_t>& counts, const Key& key) {
+    const auto found = counts.find(key);
+    if (found != counts.end() && --found->second == 0) {
+      counts.erase(found);
+    }
+  }
+
+  void remove(ProxyType type, const model::ResourceKey& key) {
     const model::ResourceType& resource_type = *registry.find(resource_type_name(type));
     const auto insight = store.get(*registry.find(resource_type.insight_type), key);
     if (insight.ok()) {
@@ -115,9 +155,13 @@ absl::Status ProxyRegistrar::on_open(const Node& node, std::string_view token) {
   if (own != node.key) {
     return failed(absl::InvalidArgumentError(fmt::format("proxyId {} does not match proxy resource {}.{}", node.id, own.mesh, own.name)));
   }
+  const Impl::Key key{node.metadata.proxy_type, node.key};
   {
     const std::lock_guard lock(impl_->mutex);
-    ++impl_->open[{node.metadata.proxy_type, node.key}];
+    if (impl_->removing.contains(key)) {
+      return failed(absl::AbortedError("attempt to concurently register deleted DPP resource, needs retry"));
+    }
+    ++impl_->registering[key];
   }
   const auto stored = impl_->manager.upsert(*node.resource->type, node.key, [&](model::Resource& resource) -> absl::Status {
     if (resource.meta.version != 0) {
@@ -128,15 +172,12 @@ absl::Status ProxyRegistrar::on_open(const Node& node, std::string_view token) {
     resource.message = node.resource->message;
     return absl::OkStatus();
   });
+  const std::lock_guard lock(impl_->mutex);
+  Impl::count_down(impl_->registering, key);
   if (!stored.ok()) {
-    // Only the count goes back: what is stored belongs to somebody else, and is not to be removed on a stranger's account.
-    const std::lock_guard lock(impl_->mutex);
-    const auto found = impl_->open.find({node.metadata.proxy_type, node.key});
-    if (found != impl_->open.end() && --found->second == 0) {
-      impl_->open.erase(found);
-    }
-    return failed(stored.status());
+    return failed(stored.status());  // what is stored is somebody else's, and is not removed on a stranger's account
   }
+  ++impl_->open[key];
   return absl::OkStatus();
 }
 
@@ -144,24 +185,12 @@ void ProxyRegistrar::on_close(const Node& node) {
   if (!node.resource) {
     return;
   }
-  const std::pair key{node.metadata.proxy_type, node.key};
-  {
-    const std::lock_guard lock(impl_->mutex);
-    const auto found = impl_->open.find(key);
-    if (found == impl_->open.end() || --found->second > 0) {
-      return;
-    }
-    impl_->open.erase(found);
-    if (impl_->stopped) {
-      return;
-    }
+  const Impl::Key key{node.metadata.proxy_type, node.key};
+  const std::lock_guard lock(impl_->mutex);
+  Impl::count_down(impl_->open, key);
+  if (!impl_->open.contains(key) && !impl_->stopped) {
+    impl_->executor.post([self = impl_, key] { self->remove_later(key); });
   }
-  impl_->executor.post([self = impl_, key] {
-    self->timers[key] = self->executor.post_after(self->options.deregistration_delay, [self, key] {
-      self->timers.erase(key);
-      self->remove_if_gone(key.first, key.second);
-    });
-  });
 }
 
 void ProxyRegistrar::stop() {

@@ -9,13 +9,14 @@
 #include "base/executor.h"
 #include "manager/resource_manager.h"
 #include "manager/token_validator.h"
+#include "net/http.h"
 #include "store/store.h"
 #include "xds/server/node.h"
 
 namespace kuma::xds {
 
 // Whether a proxy may be what it says it is: the token of each request against the resource that it brings or that is
-// stored (spec/xds-server.md §4). Errors are what the proxy is told. Thread: any.
+// stored (spec/xds-server.md §4). Errors are what the proxy is told. Cheap enough for every request. Thread: any.
 class ProxyAuthenticator {
  public:
   struct Options {
@@ -24,9 +25,9 @@ class ProxyAuthenticator {
   };
   ProxyAuthenticator(Options options, const model::Registry& registry, const store::Store& store, manager::TokenValidator& validator);
 
-  // `token` is the raw value of the `authorization` metadata.
-  absl::Status check(const Node& node, std::string_view token);
-  absl::Status check(ProxyType type, const model::Resource& resource, std::string_view token);
+  // The token is the raw value of the one `authorization` in a stream's metadata. Who needs none may show anything.
+  absl::Status check(const Node& node, const net::Headers& metadata) const;
+  absl::Status check(ProxyType type, const model::Resource& resource, std::string_view token) const;
 
  private:
   const Options options_;

@@ -13,69 +13,102 @@ constexpr std::array kTypesInOrder = {XdsType::Cluster, XdsType::Endpoint, XdsTy
 // Types whose responses name the whole state: what is not in them is gone.
 bool is_whole_state(XdsType type) { return type == XdsType::Cluster || type == XdsType::Listener; }
 
+struct ByName {
+  bool operator()(const WireResourcePtr& resource, std::string_view name) const { return resource->name < name; }
+};
+
+void erase_named(std::vector<WireResourcePtr>& resources, std::string_view name) {
+  const auto found = std::lower_bound(resources.begin(), resources.end(), name, ByName());
+  if (found != resources.end() && (*found)->name == name) {
+    resources.erase(found);
+  }
+}
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::binary_search(names.begin(), names.end(), name);
+}
+
+template <typename Texts>
+std::vector<std::string> sorted_names(const Texts& texts) {
+  std::vector<std::string> names(texts.begin(), texts.end());
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+bool same(const std::vector<WireResourcePtr>& a, const std::vector<WireResourcePtr>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const WireResourcePtr& x, const WireResourcePtr& y) {
+    return x == y || (x->name == y->name && x->version == y->version);
+  });
+}
+
+// `old`, with what is new in the place of what has its name. Both in order of name.
+std::vector<WireResourcePtr> merged(const std::vector<WireResourcePtr>& old, const std::vector<WireResourcePtr>& fresh) {
+  std::vector<WireResourcePtr> all;
+  all.reserve(old.size() + fresh.size());
+  std::set_union(fresh.begin(), fresh.end(), old.begin(), old.end(), std::back_inserter(all),
+                 [](const WireResourcePtr& a, const WireResourcePtr& b) { return a->name < b->name; });
+  return all;
+}
+
 }  // namespace
 
 AdsSession::AdsSession(Options options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
 
-bool AdsSession::wants(const TypeState& state, std::string_view name) const {
-  return state.wildcard || state.names.contains(name);
-}
+// ---------------------------------------------------------------- requests
 
 bool AdsSession::on_confirmation(XdsType type, const std::string& nonce, const google::rpc::Status* error) {
   TypeState& state = state_of(type);
-  if (nonce.empty()) {
-    return true;
+  if (nonce.empty() || state.nonce.empty()) {
+    return true;  // a first request, maybe with a nonce of the stream before
   }
   if (nonce != state.nonce) {
-    return state.nonce.empty();  // answers something older: the current response is still on its way
+    return false;  // answers something older: the current response is still on its way
+  }
+  if (!state.in_flight) {
+    return true;
   }
   if (error != nullptr) {
     events_.push_back({Event::Kind::Rejected, type, error->message()});
-    if (state.in_flight) {
-      reject(type, error->message());
-    }
-    return true;
-  }
-  if (state.in_flight) {
+    reject(state);
+  } else {
     events_.push_back({Event::Kind::Acknowledged, type, ""});
-    acknowledge(type);
+    acknowledge(state);
   }
   return true;
 }
 
-void AdsSession::acknowledge(XdsType type) {
-  TypeState& state = state_of(type);
+void AdsSession::acknowledge(TypeState& state) {
   state.in_flight = false;
   state.rejected = false;
   state.acknowledged_nonce = state.nonce;
   if (state.whole) {
     state.held = std::move(state.bringing);
+    state.has_more = false;
   } else {
-    for (auto& [name, held] : state.bringing) {
-      state.held[name] = std::move(held);
-    }
+    state.held = merged(state.held, state.bringing);
     for (const std::string& name : state.removing) {
-      state.held.erase(name);
+      erase_named(state.held, name);
     }
   }
   state.bringing.clear();
   state.removing.clear();
+  state.refused.clear();
+  state.refused_removals.clear();
 }
 
-void AdsSession::reject(XdsType type, const std::string&) {
-  TypeState& state = state_of(type);
+void AdsSession::reject(TypeState& state) {
   state.in_flight = false;
   state.rejected = true;
-  state.rejected_version = snapshot_ == nullptr ? "" : snapshot_->of(type).version;
   state.retry_at = clock_.monotonic_now() + options_.nack_backoff;
-  state.bringing.clear();
-  state.removing.clear();
+  state.refused = std::exchange(state.bringing, {});
+  state.refused_removals = std::exchange(state.removing, {});
 }
 
 void AdsSession::on_request(const envoy::service::discovery::v3::DiscoveryRequest& request) {
   const XdsType* type = find_xds_type(request.type_url());
   if (type == nullptr) {
-    return;  // held open and never answered
+    return;
   }
   TypeState& state = state_of(*type);
   const std::string last_acknowledged = state.acknowledged_nonce;
@@ -83,32 +116,23 @@ void AdsSession::on_request(const envoy::service::discovery::v3::DiscoveryReques
   if (!on_confirmation(*type, request.response_nonce(), request.has_error_detail() ? &request.error_detail() : nullptr)) {
     return;
   }
-  std::set<std::string, std::less<>> names(request.resource_names().begin(), request.resource_names().end());
+  Names names = sorted_names(request.resource_names());
   const bool first = !state.subscribed;
   const bool same_names = names == state.names;
   // Once names were given, an empty list means none, not all.
-  const bool wildcard = names.contains("*") || (names.empty() && (first || state.wildcard) && is_whole_state(*type));
+  state.wildcard = contains(names, "*") || (names.empty() && (first || state.wildcard) && is_whole_state(*type));
   state.subscribed = true;
-  state.wildcard = wildcard;
-  if (first && snapshot_ != nullptr && !request.version_info().empty() && request.version_info() == snapshot_->of(*type).version) {
-    // A proxy that comes back and already has just this.
-    for (const WireResourcePtr& resource : snapshot_->of(*type).resources) {
-      if (wildcard || names.contains(resource->name)) {
-        state.held[resource->name] = {resource->version, resource};
-      }
-    }
+  state.names = std::move(names);
+  if (first && !request.version_info().empty()) {
+    state.claim = Claim{request.version_info(), state.names, state.wildcard};
   }
-  if (!wildcard) {
-    absl::erase_if(state.held, [&](const auto& entry) { return !names.contains(entry.first); });
-    absl::erase_if(state.bringing, [&](const auto& entry) { return !names.contains(entry.first); });
-  }
+  forget_unwanted(state);
   // The same names with a nonce that was acknowledged before: Envoy asks anew, since a cluster of the same name is warming.
-  const bool asks_again = !first && !was_in_flight && same_names && !request.has_error_detail() && !names.empty() &&
+  const bool asks_again = !first && !was_in_flight && same_names && !request.has_error_detail() && !state.names.empty() &&
                           !request.response_nonce().empty() && request.response_nonce() == last_acknowledged;
   if (asks_again && *type == XdsType::Endpoint) {
     state.held.clear();
   }
-  state.names = std::move(names);
   respond();
 }
 
@@ -125,37 +149,61 @@ void AdsSession::on_request(const envoy::service::discovery::v3::DeltaDiscoveryR
     state.subscribed = true;
     state.wildcard = request.resource_names_subscribe().empty() && is_whole_state(*type);
     for (const auto& [name, version] : request.initial_resource_versions()) {
-      state.held[name] = {version, nullptr};
+      state.held.push_back(std::make_shared<const WireResource>(WireResource{*type, name, version, nullptr}));
+    }
+    std::sort(state.held.begin(), state.held.end(), [](const auto& a, const auto& b) { return a->name < b->name; });
+    if (*type == XdsType::Endpoint) {
+      // The clusters that are on their way will wait for their endpoints, though the proxy has these.
+      for (const WireResourcePtr& cluster : state_of(XdsType::Cluster).bringing) {
+        forget(*type, cluster->name);
+      }
     }
   }
   for (const std::string& name : request.resource_names_subscribe()) {
     if (name == "*") {
       state.wildcard = true;
-    } else {
-      state.names.insert(name);
-      if (!first) {
-        state.held.erase(name);  // subscribing again asks for it again
-      }
+      continue;
+    }
+    if (const auto at = std::lower_bound(state.names.begin(), state.names.end(), name); at == state.names.end() || *at != name) {
+      state.names.insert(at, name);
+    }
+    if (!first) {
+      erase_named(state.held, name);  // subscribing again asks for it again
     }
   }
   for (const std::string& name : request.resource_names_unsubscribe()) {
     if (name == "*") {
       state.wildcard = false;
-    }
-    state.names.erase(name);
-    if (!state.wildcard) {
-      state.held.erase(name);
-      state.bringing.erase(name);
+    } else if (const auto at = std::lower_bound(state.names.begin(), state.names.end(), name); at != state.names.end() && *at == name) {
+      state.names.erase(at);
+      // The proxy may have dropped it; what a wildcard still covers comes again.
+      forget(*type, name);
     }
   }
+  forget_unwanted(state);
   respond();
 }
 
-void AdsSession::set_snapshot(SnapshotPtr snapshot, std::shared_ptr<void> propagation) {
-  snapshot_ = std::move(snapshot);
-  if (propagation != nullptr) {
-    propagations_.push_back(std::move(propagation));
+// The proxy has not got this resource, whatever it acknowledges.
+void AdsSession::forget(XdsType type, std::string_view name) {
+  erase_named(state_of(type).held, name);
+  erase_named(state_of(type).bringing, name);
+}
+
+void AdsSession::forget_unwanted(TypeState& state) {
+  if (!state.wildcard) {
+    const auto is_unwanted = [&](const WireResourcePtr& resource) { return !contains(state.names, resource->name); };
+    std::erase_if(state.held, is_unwanted);
+    std::erase_if(state.bringing, is_unwanted);
   }
+}
+
+// ---------------------------------------------------------------- what to send
+
+void AdsSession::set_snapshot(SnapshotPtr snapshot, std::vector<PropagationPtr> propagations) {
+  snapshot_ = std::move(snapshot);
+  std::move(propagations.begin(), propagations.end(), std::back_inserter(propagations_));
+  propagations_.resize(std::min(propagations_.size(), kPropagationsMax));
   respond();
 }
 
@@ -178,44 +226,64 @@ std::optional<MonotonicTime> AdsSession::retry_at() const {
   return earliest;
 }
 
+AdsSession::Resources AdsSession::wanted(XdsType type, bool wildcard, const Names& names) const {
+  const Resources& all = snapshot_->of(type).resources;
+  if (wildcard) {
+    return all;
+  }
+  Resources out;
+  auto name = names.begin();
+  for (const WireResourcePtr& resource : all) {
+    while (name != names.end() && *name < resource->name) {
+      ++name;
+    }
+    if (name != names.end() && *name == resource->name) {
+      out.push_back(resource);
+    }
+  }
+  return out;
+}
+
+// Of resources that are wanted; mostly it is all there are.
+std::string AdsSession::version_of(XdsType type, const Resources& resources) const {
+  const TypeSnapshot& all = snapshot_->of(type);
+  return resources == all.resources ? all.version : make_version(resources);
+}
+
 AdsSession::Difference AdsSession::difference(XdsType type) const {
   Difference out;
   const TypeState& state = state_of(type);
   if (snapshot_ == nullptr || !state.subscribed) {
     return out;
   }
-  const TypeSnapshot& wanted = snapshot_->of(type);
-  for (const WireResourcePtr& resource : wanted.resources) {
-    if (!wants(state, resource->name)) {
-      continue;
-    }
-    const auto held = state.held.find(resource->name);
-    if (held == state.held.end() || held->second.version != resource->version) {
-      out.changed.push_back(resource);
-    }
-  }
-  const bool incremental = options_.protocol == Protocol::Delta;
-  if (!is_whole_state(type) && !incremental) {
-    return out;  // what is gone is no longer asked for, once its cluster or listener is gone
-  }
-  for (const auto& [name, held] : state.held) {
-    if (wanted.find(name) == nullptr) {
-      out.removed.push_back(name);
-      if (held.wire != nullptr) {
-        out.kept.push_back(held.wire);
+  // What is gone from a type that responses don't name as a whole is no longer asked for once its cluster or listener is gone.
+  const bool has_removals = is_whole_state(type) || options_.protocol == Protocol::Delta;
+  const auto gone = [&](const WireResourcePtr& resource) {
+    if (has_removals) {
+      out.removed.push_back(resource->name);
+      if (resource->any != nullptr) {
+        out.kept.push_back(resource);
       }
     }
+  };
+  auto held = state.held.begin();
+  for (const WireResourcePtr& resource : wanted(type, state.wildcard, state.names)) {
+    while (held != state.held.end() && (*held)->name < resource->name) {
+      gone(*held++);
+    }
+    const bool has = held != state.held.end() && (*held)->name == resource->name;
+    if (!has || (*held)->version != resource->version) {
+      out.changed.push_back(resource);
+    }
+    held += has ? 1 : 0;
   }
-  std::sort(out.removed.begin(), out.removed.end());
+  std::for_each(held, state.held.end(), gone);
   return out;
 }
 
 bool AdsSession::is_up_to_date(XdsType type) const {
   const TypeState& state = state_of(type);
-  if (!state.subscribed || snapshot_ == nullptr) {
-    return true;
-  }
-  return !state.in_flight && (state.rejected || difference(type).changed.empty());
+  return !state.in_flight && (!state.subscribed || state.rejected || difference(type).changed.empty());
 }
 
 bool AdsSession::must_wait(XdsType type) const {
@@ -223,7 +291,7 @@ bool AdsSession::must_wait(XdsType type) const {
     case XdsType::Listener:
       return !is_up_to_date(XdsType::Cluster) || !is_up_to_date(XdsType::Endpoint);
     case XdsType::Route:
-      return state_of(XdsType::Listener).in_flight;
+      return !is_up_to_date(XdsType::Cluster) || !is_up_to_date(XdsType::Endpoint) || state_of(XdsType::Listener).in_flight;
     case XdsType::Cluster:
     // Envoy acknowledges a changed cluster once it is warm, and it is warm when it has its endpoints and secrets: these
     // follow the clusters at once, in order on the stream.
@@ -235,8 +303,33 @@ bool AdsSession::must_wait(XdsType type) const {
   return false;
 }
 
-bool AdsSession::holds_back_removals(XdsType type) const {
-  return type == XdsType::Cluster && state_of(XdsType::Listener).subscribed && !is_up_to_date(XdsType::Listener);
+// Clusters stay while the proxy has listeners or routes that may refer to them.
+bool AdsSession::holds_back_removals() const {
+  for (const XdsType type : {XdsType::Listener, XdsType::Route}) {
+    const TypeState& state = state_of(type);
+    if (state.in_flight || state.rejected || !difference(type).empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// What a proxy said that it has counts if it is just what it would be sent now.
+void AdsSession::check_claim(XdsType type) {
+  TypeState& state = state_of(type);
+  const Claim claim = *std::exchange(state.claim, std::nullopt);
+  Resources claimed = wanted(type, claim.wildcard, claim.names);
+  if (version_of(type, claimed) != claim.version) {
+    state.has_more = is_whole_state(type);
+    return;
+  }
+  state.held = std::move(claimed);
+  forget_unwanted(state);
+  if (type == XdsType::Endpoint) {
+    for (const WireResourcePtr& cluster : state_of(XdsType::Cluster).bringing) {
+      forget(type, cluster->name);
+    }
+  }
 }
 
 void AdsSession::respond() {
@@ -244,88 +337,86 @@ void AdsSession::respond() {
     return;
   }
   for (const XdsType type : kTypesInOrder) {
-    TypeState& state = state_of(type);
-    if (!state.subscribed || state.in_flight) {
-      continue;
-    }
-    if (state.rejected) {
-      if (state.rejected_version == snapshot_->of(type).version) {
-        continue;  // the same again: after the back-off
-      }
-      state.rejected = false;
-    }
-    Difference what = difference(type);
-    const bool held_back = holds_back_removals(type);
-    if (held_back) {
-      what.removed.clear();
-    } else {
-      what.kept.clear();
-    }
-    if (what.empty() || must_wait(type)) {
-      continue;
-    }
-    send(type, std::move(what));
+    respond(type);
   }
   settle();
 }
 
-void AdsSession::send(XdsType type, Difference what) {
+void AdsSession::respond(XdsType type) {
   TypeState& state = state_of(type);
-  const TypeSnapshot& wanted = snapshot_->of(type);
+  if (!state.subscribed || state.in_flight) {
+    return;
+  }
+  if (state.claim) {
+    check_claim(type);
+  }
+  Difference what = difference(type);
+  if (!what.removed.empty() && type == XdsType::Cluster && holds_back_removals()) {
+    what.removed.clear();
+  } else {
+    what.kept.clear();
+  }
+  if ((what.empty() && !state.has_more) || must_wait(type)) {
+    return;
+  }
+  const bool whole = is_whole_state(type) && options_.protocol == Protocol::StateOfTheWorld;
+  Resources resources = whole ? merged(what.kept, wanted(type, state.wildcard, state.names)) : what.changed;
+  if (state.rejected && same(resources, state.refused) && (whole || what.removed == state.refused_removals)) {
+    return;  // the same again: after the back-off
+  }
+  send(type, what, std::move(resources));
+}
+
+void AdsSession::send(XdsType type, const Difference& what, Resources resources) {
+  TypeState& state = state_of(type);
   const std::string nonce = std::to_string(++last_nonce_);
   if (type == XdsType::Cluster) {
     // Envoy lets a changed cluster wait until its endpoints come again, though they are the same.
     for (const WireResourcePtr& resource : what.changed) {
-      state_of(XdsType::Endpoint).held.erase(resource->name);
+      forget(XdsType::Endpoint, resource->name);
     }
   }
-  const auto bring = [&](const WireResourcePtr& resource) { state.bringing[resource->name] = {resource->version, resource}; };
-  state.bringing.clear();
   if (options_.protocol == Protocol::Delta) {
-    std::for_each(what.changed.begin(), what.changed.end(), bring);
-    responses_.push_back(delta_response(type, wanted.version, nonce, options_.control_plane_id, what.changed, what.removed));
+    responses_.push_back(delta_response(type, snapshot_->of(type).version, nonce, options_.control_plane_id, resources, what.removed));
     state.whole = false;
-    state.removing = std::move(what.removed);
-  } else if (is_whole_state(type)) {
-    std::vector<WireResourcePtr> all;
-    for (const WireResourcePtr& resource : wanted.resources) {
-      if (wants(state, resource->name)) {
-        all.push_back(resource);
-      }
-    }
-    all.insert(all.end(), what.kept.begin(), what.kept.end());
-    std::for_each(all.begin(), all.end(), bring);
-    responses_.push_back(response(type, wanted.version, nonce, options_.control_plane_id, all));
-    state.whole = true;
-    state.removing.clear();
+    state.removing = what.removed;
   } else {
-    std::for_each(what.changed.begin(), what.changed.end(), bring);
-    responses_.push_back(response(type, wanted.version, nonce, options_.control_plane_id, what.changed));
-    state.whole = false;
+    state.whole = is_whole_state(type);
+    // Names what the proxy has with this response, for when it comes back.
+    const std::string version = version_of(type, state.whole ? resources : wanted(type, state.wildcard, state.names));
+    responses_.push_back(response(type, version, nonce, options_.control_plane_id, resources));
     state.removing.clear();
   }
+  state.bringing = std::move(resources);
   state.nonce = nonce;
   state.in_flight = true;
+  state.rejected = false;
   events_.push_back({Event::Kind::Sent, type, ""});
 }
 
+// ---------------------------------------------------------------- the end of a change
+
+bool AdsSession::is_idle() const {
+  // What could be sent has been sent, and all that waits, waits for an answer.
+  return snapshot_ != nullptr && std::none_of(types_.begin(), types_.end(), [](const TypeState& state) { return state.in_flight; });
+}
+
 bool AdsSession::is_settled() const {
-  if (snapshot_ == nullptr) {
-    return false;
-  }
-  for (const XdsType type : kTypesInOrder) {
-    const TypeState& state = state_of(type);
-    if (state.in_flight || (state.subscribed && !state.rejected && !difference(type).empty())) {
-      return false;
-    }
-  }
-  return state_of(XdsType::Cluster).subscribed && state_of(XdsType::Listener).subscribed;
+  return is_idle() && state_of(XdsType::Cluster).subscribed && state_of(XdsType::Listener).subscribed;
 }
 
 void AdsSession::settle() {
-  if (!propagations_.empty() && is_settled()) {
-    propagations_.clear();
+  if (propagations_.empty() || !is_settled()) {
+    return;
   }
+  const bool refused = std::any_of(types_.begin(), types_.end(), [](const TypeState& state) { return state.rejected; });
+  if (!refused) {
+    const MonotonicTime now = clock_.monotonic_now();
+    for (const PropagationPtr& propagation : propagations_) {
+      propagation->acknowledged(now);
+    }
+  }
+  propagations_.clear();
 }
 
 std::vector<net::GrpcMessage> AdsSession::take_responses() { return std::exchange(responses_, {}); }

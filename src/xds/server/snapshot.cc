@@ -12,19 +12,25 @@ const WireResourcePtr* TypeSnapshot::find(std::string_view name) const {
   return found != resources.end() && (*found)->name == name ? &*found : nullptr;
 }
 
+std::string make_version(const std::vector<WireResourcePtr>& resources) {
+  if (resources.empty()) {
+    return "";
+  }
+  std::string text;
+  text.reserve(resources.size() * 64);
+  for (const WireResourcePtr& resource : resources) {
+    text += resource->name;
+    text += '\0';
+    text += resource->version;
+    text += '\0';
+  }
+  return sha256_hex(text).substr(0, 32);
+}
+
 TypeSnapshot make_type_snapshot(std::vector<WireResourcePtr> resources) {
   TypeSnapshot snapshot;
   std::sort(resources.begin(), resources.end(), [](const auto& a, const auto& b) { return a->name < b->name; });
-  if (!resources.empty()) {
-    std::string text;
-    for (const WireResourcePtr& resource : resources) {
-      text += resource->name;
-      text += '\0';
-      text += resource->version;
-      text += '\0';
-    }
-    snapshot.version = sha256_hex(text).substr(0, 32);
-  }
+  snapshot.version = make_version(resources);
   snapshot.resources = std::move(resources);
   return snapshot;
 }

@@ -27,6 +27,9 @@ struct Snapshot {
 };
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
+// The version of a set of resources in order of name.
+std::string make_version(const std::vector<WireResourcePtr>& resources);
+
 // Sorts the resources and computes the version.
 TypeSnapshot make_type_snapshot(std::vector<WireResourcePtr> resources);
 
