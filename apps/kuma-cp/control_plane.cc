@@ -24,6 +24,7 @@
 #include "manager/resource_manager.h"
 #include "manager/token_issuer.h"
 #include "manager/token_validator.h"
+#include "manager/vip_allocator.h"
 #include "net/server.h"
 #include "net/worker_pool.h"
 #include "policy/policy.h"
@@ -205,6 +206,7 @@ struct ControlPlane::Impl {
   std::unique_ptr<insight::Resyncer> resyncer;
   std::unique_ptr<insight::Finalizer> finalizer;
   std::unique_ptr<insight::DataplaneGc> dataplane_gc;
+  std::unique_ptr<manager::VipAllocator> vips;
   std::unique_ptr<xds::InsightWriter> insights;
   std::unique_ptr<xds::Engine> engine;
   std::unique_ptr<xds::ProxyAuthenticator> authenticator;
@@ -216,6 +218,7 @@ struct ControlPlane::Impl {
   absl::Status start();
   absl::Status start_store();
   void start_engine();
+  absl::Status start_vips();
   absl::Status start_dp_server();
   absl::Status start_api();
   absl::Status start_diagnostics();
@@ -228,6 +231,9 @@ struct ControlPlane::Impl {
 absl::Status ControlPlane::Impl::start() {
   KUMA_RETURN_IF_ERROR(start_store());
   start_engine();
+  if (!config.is_global()) {
+    KUMA_RETURN_IF_ERROR(start_vips());
+  }
   ensure_initial();
   KUMA_RETURN_IF_ERROR(start_diagnostics());
   KUMA_RETURN_IF_ERROR(start_api());
@@ -275,6 +281,8 @@ void ControlPlane::Impl::start_engine() {
       registry, *manager, clock, status_loop());
   engine = std::make_unique<xds::Engine>(
       xds::Engine::Options{.zone = config.multizone.zone.name,
+                           .vip_naming = {.domain = config.dns_server.domain, .service_port = config.dns_server.service_vip_port},
+                           .auto_reachable = config.experimental.auto_reachable_services,
                            .resolve_interval = config.general.dns_cache_ttl,
                            .jobs_max = 2 * generator_count()},
       xds::Engine::Parts{.registry = registry,
@@ -308,6 +316,20 @@ void ControlPlane::Impl::start_engine() {
         [this](const model::ResourceKey& key) { return manager->remove(*registry.find("Dataplane"), key); });
     dataplane_gc->start();
   }
+}
+
+absl::Status ControlPlane::Impl::start_vips() {
+  KUMA_ASSIGN_OR_RETURN(mesh::VipRange range, mesh::VipRange::parse(config.dns_server.cidr));
+  vips = std::make_unique<manager::VipAllocator>(
+      manager::VipAllocator::Parts{.registry = registry, .store = *store, .clock = system_clock(), .executor = engine_loop(), .workers = workers},
+      manager::VipAllocatorOptions{.range = std::move(range),
+                                   .zone = config.multizone.zone.name,
+                                   .domain = config.dns_server.domain,
+                                   .service_vips = config.dns_server.service_vip_enabled,
+                                   .form = config.experimental.use_tag_first_virtual_outbound_model ? mesh::VipForm::ByTags
+                                                                                                    : mesh::VipForm::ByName});
+  vips->start();
+  return absl::OkStatus();
 }
 
 absl::Status ControlPlane::Impl::listen(net::ServerOptions options, net::HttpHandler handler, const std::function<void(net::Server&)>& prepare) {
@@ -420,6 +442,9 @@ void ControlPlane::stop() {
     server->stop(kStopGrace);
   }
   parts.pending.stop();
+  if (parts.vips != nullptr) {
+    parts.vips->stop();
+  }
   if (parts.engine != nullptr) {
     parts.engine->stop();
   }

@@ -11,6 +11,7 @@
 #include "policy/legacy.h"
 #include "policy/matched.h"
 #include "policy/policy.h"
+#include "xds/gen/outbounds.h"
 
 namespace kuma::api {
 namespace {
@@ -105,12 +106,10 @@ void add_outbounds(const MeshView& view, const mesh::DataplaneView& dataplane, s
   const auto routes = policies("TrafficRoute"), timeouts = policies("Timeout"), rate_limits = policies("RateLimit");
   std::set<std::string> direct = {std::string(kPassThrough)};  // the outbounds' own services
   std::set<std::string> routed;                                // where their routes lead
-  for (const auto& outbound : dataplane.resource->as<pb::Dataplane>().networking().outbound()) {
-    const std::string service = service_of(outbound.tags());
+  for (const policy::ProxyOutbound& outbound : xds::outbounds_of(view, dataplane, nullptr)) {
+    const std::string service = outbound.service();
     Attachment attachment{
-        .type = "outbound",
-        .name = fmt::format("{}:{}", outbound.address().empty() ? "127.0.0.1" : outbound.address(), outbound.port()),
-        .service = service};
+        .type = "outbound", .name = fmt::format("{}:{}", outbound.address, outbound.port), .service = service};
     const model::ResourcePtr* route = routes.select(service);
     add(attachment, "TrafficRoute", route);
     add(attachment, "Timeout", timeouts.select(service));

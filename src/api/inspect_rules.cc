@@ -4,15 +4,14 @@
 #include <map>
 
 #include "base/text.h"
-#include "mesh/v1alpha1/dataplane.pb.h"
 #include "policy/envoy/names.h"
 #include "policy/matched.h"
 #include "policy/policy.h"
+#include "xds/gen/outbounds.h"
 
 namespace kuma::api {
 namespace {
 
-namespace pb = ::kuma::mesh::v1alpha1;
 using mesh::Tags;
 
 // One rule as clients see it, with what it is sorted by.
@@ -78,12 +77,17 @@ Item make_item(std::string_view type, const Place& place, const model::ResourceT
   return item;
 }
 
-// The destinations of a proxy's outbounds, each once, with the addresses at which it reaches them.
-std::vector<Place> destinations_of(const pb::Dataplane& dataplane) {
+// The destinations of a proxy's outbounds, each once, with the names and addresses at which it reaches them.
+std::vector<Place> destinations_of(const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {
   std::map<Tags, std::vector<std::string>> by_tags;
-  for (const auto& outbound : dataplane.networking().outbound()) {
-    by_tags[Tags(outbound.tags().begin(), outbound.tags().end())].push_back(
-        join_host_port(outbound.address().empty() ? "127.0.0.1" : outbound.address(), outbound.port()));
+  for (policy::ProxyOutbound& outbound : xds::outbounds_of(view, dataplane, nullptr)) {
+    auto& addresses = by_tags[std::move(outbound.tags)];
+    if (outbound.from_vip) {
+      for (const std::string& name : view.vips->names.at(outbound.address)) {
+        addresses.push_back(join_host_port(name, outbound.port));
+      }
+    }
+    addresses.push_back(join_host_port(outbound.address, outbound.port));
   }
   std::vector<Place> out;
   for (auto& [tags, addresses] : by_tags) {
@@ -115,7 +119,7 @@ std::map<policy::InboundKey, Tags> inbounds_of(const mesh::MeshView& view, const
 json::array inspect_rules(const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {
   const policy::ProxyPolicies matched(view, dataplane, nullptr);
   const std::map<policy::InboundKey, Tags> inbounds = inbounds_of(view, dataplane);
-  const std::vector<Place> destinations = destinations_of(dataplane.resource->as<pb::Dataplane>());
+  const std::vector<Place> destinations = destinations_of(view, dataplane);
   std::vector<Item> items;
   for (const policy::Policy& policy : policy::policies()) {
     const policy::MatchedPolicies& of_type = matched.of(policy.type.name);

@@ -128,13 +128,11 @@ absl::StatusOr<EnvoyVersion> ask_version(const std::string& path, const World& w
   return version;
 }
 
-void warn_about_dns(const Settings& settings, const World& world, Log& log) {
-  if (settings.dns_enabled && settings.proxy_type == "dataplane" &&
-      !find_program(settings.dns_binary_path, "coredns", search_of(world)).ok()) {
+void warn_about_dns(const Settings& settings, Log& log) {
+  if (settings.dns_enabled && settings.proxy_type == "dataplane" && !settings.dns_config_template_path.empty()) {
     log.info("run",
-             "[WARNING] no coredns found: names of the mesh are not resolved beside this proxy, its outbounds are "
-             "reached by "
-             "their ports. --dns-enabled=false leaves out this line");
+             "[WARNING] --dns-coredns-config-template-path has no effect: kuma-dp serves DNS itself, without CoreDNS; names "
+             "that are not the mesh's are asked of the name servers in /etc/resolv.conf");
   }
 }
 
@@ -180,7 +178,7 @@ absl::StatusOr<Launch> prepare_launch(Plan plan, const World& world, Log& log) {
   KUMA_ASSIGN_OR_RETURN(launch.temp_dir, fill_directories(settings, world));
   KUMA_RETURN_IF_ERROR(load_ca(settings, log));
   KUMA_ASSIGN_OR_RETURN(std::string token, load_token(settings));
-  warn_about_dns(settings, world, log);
+  warn_about_dns(settings, log);
 
   auto path = find_program(settings.binary_path, "envoy", search_of(world));
   if (!path.ok()) {

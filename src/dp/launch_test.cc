@@ -240,13 +240,13 @@ TEST_F(LaunchTest, Needs_no_temporary_directory_when_all_are_given) {
   EXPECT_EQ(result->request.access_log_path, "kuma-al-web-1-default.sock");
 }
 
-TEST_F(LaunchTest, Warns_of_an_unverified_control_plane_and_of_missing_dns) {
+TEST_F(LaunchTest, Warns_of_an_unverified_control_plane_and_of_a_template_without_effect) {
   settings_.dns_enabled = true;
-  settings_.dns_binary_path = "no-such-coredns";
+  settings_.dns_config_template_path = "Corefile.tmpl";
   ASSERT_TRUE(launch().ok());
   EXPECT_THAT(logged_,
               HasSubstr("[WARNING] The data plane proxy cannot verify the identity of the control plane because"));
-  EXPECT_THAT(logged_, HasSubstr("[WARNING] no coredns found"));
+  EXPECT_THAT(logged_, HasSubstr("[WARNING] --dns-coredns-config-template-path has no effect"));
   logged_.clear();
   env_["KUMA_CONTROL_PLANE_CA_CERT"] = "PEM";
   env_["KUMA_DNS_ENABLED"] = "false";

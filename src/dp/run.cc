@@ -13,6 +13,7 @@
 #include "dp/access_log_streamer.h"
 #include "dp/bootstrap_client.h"
 #include "dp/connection_watch.h"
+#include "dp/dns_server.h"
 #include "dp/launch.h"
 #include "dp/main_loop.h"
 #include "dp/metrics_hijacker.h"
@@ -55,6 +56,7 @@ class Runner final : private SupervisorActions {
   absl::Status start_readiness();
   absl::Status start_metrics();
   void start_access_logs();
+  void start_dns();
   void on_envoy_line(std::string_view line);
 
   void begin_terminating() override { terminating_ = true; }
@@ -82,6 +84,9 @@ class Runner final : private SupervisorActions {
   std::unique_ptr<net::Server> metrics_;
   std::unique_ptr<AccessLogStreamer> access_logs_;
   std::shared_ptr<void> access_logs_timer_;
+  std::unique_ptr<DnsServer> dns_;
+  std::shared_ptr<void> dns_timer_;
+  std::string dns_problem_;  // why it could not be started; each is told once
   std::optional<ConnectionWatch> connection_watch_;
   std::optional<Supervisor> supervisor_;
   absl::Status result_;
@@ -137,6 +142,8 @@ absl::Status Runner::run() {
   metrics_.reset();
   access_logs_timer_.reset();
   access_logs_.reset();
+  dns_timer_.reset();
+  dns_.reset();
   network_.stop();
   return result_;
 }
@@ -194,6 +201,7 @@ absl::Status Runner::start_everything() {
   KUMA_RETURN_IF_ERROR(start_readiness());
   KUMA_RETURN_IF_ERROR(start_metrics());
   start_access_logs();  // before Envoy, which would make a plain file in the pipe's place
+  start_dns();
   KUMA_RETURN_IF_ERROR(start_envoy());
   supervisor_.emplace(loop_, log_, Supervisor::Times{.drain = launch_.settings.drain_time},
                       static_cast<SupervisorActions&>(*this));
@@ -305,6 +313,29 @@ void Runner::start_access_logs() {
   log_.error("accesslogs-streamer", "cannot take access logs, trying again",
              {{"error", message_of(streamer.status())}});
   access_logs_timer_ = loop_.post_after(kComponentPause, [this] { start_access_logs(); });
+}
+
+// Many proxies need no names: those that aren't transparent, and several on one host, where only one can have the ports.
+void Runner::start_dns() {
+  const Settings& settings = launch_.settings;
+  if (!settings.dns_enabled || settings.proxy_type != "dataplane") {
+    return;
+  }
+  auto server = DnsServer::start({.port = static_cast<uint16_t>(settings.dns_port),
+                                  .envoy_port = static_cast<uint16_t>(settings.dns_envoy_port),
+                                  .empty_port = static_cast<uint16_t>(settings.dns_empty_port)},
+                                 world_.clock, log_);
+  if (server.ok()) {
+    dns_ = *std::move(server);
+    log_.info("dns", "serving DNS", {{"port", dns_->port()}, {"envoyPort", settings.dns_envoy_port}, {"emptyPort", dns_->empty_port()}});
+    return;
+  }
+  if (dns_problem_ != message_of(server.status())) {
+    dns_problem_ = std::string(message_of(server.status()));
+    log_.error("dns", "cannot serve DNS, trying again; --dns-enabled=false if this proxy's application needs no names of the mesh",
+               {{"error", dns_problem_}});
+  }
+  dns_timer_ = loop_.post_after(kComponentPause, [this] { start_dns(); });
 }
 
 void Runner::fail_health_check(std::function<void(absl::Status)> done) {

@@ -4,8 +4,10 @@
 
 #include "base/text.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "mesh/reach.h"
 #include "mesh/trust.h"
 #include "mesh/v1alpha1/mesh.pb.h"
+#include "system/v1alpha1/config.pb.h"
 #include "system/v1alpha1/secret.pb.h"
 
 namespace kuma::mesh {
@@ -163,6 +165,20 @@ void MeshState::set_policy(const model::ResourceType& type, const std::string& p
   list = std::move(next);
   pending_.policies.emplace_back(std::move(before), after);
   zone_dirty_ = zone_dirty_ || type.name == "ExternalService";
+  reach_dirty_ = reach_dirty_ || type.name == "ExternalService";
+}
+
+void MeshState::set_vips(const model::ResourcePtr& config, const VipNaming& naming) {
+  VipsPtr next;
+  if (config != nullptr) {
+    auto table = parse_vip_table(config->as<kuma::system::v1alpha1::Config>().config());
+    if (!table.ok()) {
+      return;  // whoever allocates says so and writes it anew; until then names stay as they are
+    }
+    next = build_vips(*std::move(table), naming);
+  }
+  pending_.vip_services.merge(changed_services(vips_.get(), next.get()));
+  vips_ = std::move(next);
 }
 
 void MeshState::set_other_mesh(const std::string& other, const model::ResourcePtr& mesh, const TrustPtr& trust) {
@@ -183,6 +199,7 @@ void MeshState::set_other_mesh(const std::string& other, const model::ResourcePt
 void MeshState::mark_zone_proxies() {
   pending_.zone_proxies = true;
   zone_dirty_ = true;
+  reach_dirty_ = true;
 }
 
 void MeshState::re_resolve(const std::string& host, const GlobalState& global) {
@@ -205,7 +222,7 @@ void MeshState::mark_committed(const model::Change& change) {
 }
 
 bool MeshState::empty() const {
-  return mesh_ == nullptr && dataplanes_.empty() && issued_backends_.empty() && secrets_.empty() &&
+  return mesh_ == nullptr && dataplanes_.empty() && issued_backends_.empty() && secrets_.empty() && vips_ == nullptr &&
          std::ranges::all_of(policies_, [](const auto& entry) { return entry.second->empty(); });
 }
 
@@ -373,6 +390,7 @@ void MeshState::publish_dataplanes(MeshView& next, MeshChange& change) {
     DataplanePtr after = state == dataplanes_.end() ? nullptr : state->second->view;
     auto before = next.dataplanes.find(key);
     bool had = before != next.dataplanes.end();
+    reach_dirty_ = reach_dirty_ || had != (after != nullptr) || (had && before->second->tag_sets != after->tag_sets);
     if (after == nullptr) {
       if (had) {
         next.dataplanes.erase(key);
@@ -404,6 +422,21 @@ void MeshState::publish_services(MeshView& next, MeshChange& change) {
   dirty_services_.clear();
 }
 
+void MeshState::publish_reach(MeshView& next, MeshChange& change, const GlobalState& global) {
+  if (!global.options->auto_reachable || !reach_dirty_) {
+    return;
+  }
+  reach_dirty_ = false;
+  static const ResourceList kNone;
+  auto external = policies_.find("ExternalService");
+  auto tags = build_reach_tags(next.dataplanes, name_, global.zone_ingresses,
+                               external == policies_.end() ? kNone : *external->second);
+  if (next.reach_tags == nullptr || *next.reach_tags != *tags) {
+    next.reach_tags = std::move(tags);
+    change.reach = true;
+  }
+}
+
 std::optional<MeshUpdate> MeshState::publish(const GlobalState& global) {
   if (mesh_ == nullptr) {
     // What is left of a deleted mesh stays marked for the day the mesh comes (back).
@@ -422,6 +455,7 @@ std::optional<MeshUpdate> MeshState::publish(const GlobalState& global) {
     }
     zone_endpoints_ = {};  // so that all of it is a difference again
     zone_dirty_ = true;
+    reach_dirty_ = true;
     pending_ = {};
     return gone;
   }
@@ -433,9 +467,10 @@ std::optional<MeshUpdate> MeshState::publish(const GlobalState& global) {
   pending_ = {};
   publish_dataplanes(*next, change);
   publish_services(*next, change);
-  bool differs = view_ == nullptr || change.mesh || change.zone_proxies || !change.dataplanes.empty() ||
+  publish_reach(*next, change, global);
+  bool differs = view_ == nullptr || change.mesh || change.reach || change.zone_proxies || !change.dataplanes.empty() ||
                  !change.services.empty() || !change.policies.empty() || !change.secrets.empty() ||
-                 !change.other_meshes.empty();
+                 !change.other_meshes.empty() || !change.vip_services.empty();
   if (!differs) {
     return std::nullopt;
   }
@@ -447,6 +482,7 @@ std::optional<MeshUpdate> MeshState::publish(const GlobalState& global) {
   next->policies = policies_;
   next->secrets = secrets_;
   next->other_meshes = other_meshes_;
+  next->vips = vips_;
   next->zone_ingresses = global.usable_ingresses;
   next->zone_egresses = global.usable_egresses;
   MeshUpdate update{.previous = view_, .view = next, .change = std::move(change)};

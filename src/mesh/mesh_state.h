@@ -44,6 +44,7 @@ class MeshState {
   void set_issued_backend(const std::string& dataplane, const std::string& backend);  // empty: none
   void set_secret(const std::string& secret, const model::ResourcePtr& after);
   void set_policy(const model::ResourceType& type, const std::string& policy, const model::ResourcePtr& after);
+  void set_vips(const model::ResourcePtr& config, const VipNaming& naming);
   // Another mesh's Mesh and trust; a null Mesh: it is gone.
   void set_other_mesh(const std::string& other, const model::ResourcePtr& mesh, const TrustPtr& trust);
 
@@ -84,6 +85,7 @@ class MeshState {
   ServicePtr build_service(const std::string& service) const;
   void publish_dataplanes(MeshView& next, MeshChange& change);
   void publish_services(MeshView& next, MeshChange& change);
+  void publish_reach(MeshView& next, MeshChange& change, const GlobalState& global);
 
   std::string name_;
   model::ResourcePtr mesh_;
@@ -103,14 +105,16 @@ class MeshState {
   std::map<std::string, std::shared_ptr<const ResourceList>, std::less<>> policies_;
   SharedMap<std::string, model::ResourcePtr> secrets_;
   std::map<std::string, std::pair<model::ResourcePtr, TrustPtr>, std::less<>> other_meshes_;
+  VipsPtr vips_;
 
   // Since the last publish():
-  MeshChange pending_;                // mesh, policies, secrets, other_meshes, zone_proxies, committed_at
+  MeshChange pending_;                // all but dataplanes and services
   std::set<std::string> dirty_dataplanes_;
   std::set<std::string> dirty_services_;
   bool mesh_changed_ = false;         // mesh_ was replaced
   bool trust_dirty_ = false;
   bool zone_dirty_ = false;
+  bool reach_dirty_ = true;           // tags that reachability depends on may have changed
   uint64_t sequence_ = 0;
 };
 

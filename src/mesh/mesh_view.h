@@ -12,6 +12,7 @@
 #include "mesh/protocol.h"
 #include "mesh/shared_map.h"
 #include "mesh/tags.h"
+#include "mesh/vips.h"
 #include "model/resource.h"
 
 namespace kuma::mesh {
@@ -68,6 +69,7 @@ struct Trust {
 using TrustPtr = std::shared_ptr<const Trust>;
 
 using ResourceList = std::vector<model::ResourcePtr>;
+using ReachTagsPtr = std::shared_ptr<const std::map<std::string, Tags>>;  // by service, see mesh/reach.h
 
 // Everything that the configuration of a mesh's proxies depends on, at one point of the store's history. Immutable; a
 // change makes a new one that shares all unchanged parts with the last. Readers hold a shared_ptr and never lock.
@@ -83,6 +85,8 @@ class MeshView {
 
   SharedMap<model::ResourceKey, DataplanePtr> dataplanes;
   SharedMap<std::string, ServicePtr> services;
+  VipsPtr vips;                 // names and addresses for transparent proxies; null: none yet
+  ReachTagsPtr reach_tags;      // for automatic reachability; null when it is off: everybody reaches everything
   // By type name, each in order of name. Every mesh-scoped type that configuration depends on, apart from dataplanes.
   std::map<std::string, std::shared_ptr<const ResourceList>, std::less<>> policies;
   ResourceList zone_ingresses;  // of this zone and of others, those with a usable address
@@ -107,6 +111,8 @@ struct MeshChange {
   bool zone_proxies = false;                  // ZoneIngresses, ZoneEgresses: what they change for dataplanes is in `services`
   std::set<model::ResourceKey> dataplanes;    // whose own resource changed (created, deleted, resolved anew)
   std::set<std::string> services;             // whose Service changed
+  std::set<std::string> vip_services;         // with another name, VIP or port of one
+  bool reach = false;                         // reach_tags
   std::vector<std::pair<model::ResourcePtr, model::ResourcePtr>> policies;  // before, after; either may be null
   std::set<std::string> secrets;              // names of the mesh's secrets whose data changed
   std::set<std::string> other_meshes;         // names of other meshes whose Mesh or trust changed

@@ -24,6 +24,7 @@ struct ViewBuilder::Impl {
 
   void take(const model::Change& change);
   void take_of_mesh(const model::Change& change);
+  void take_config(const model::Change& change);
   bool take_zone_proxy(std::map<std::string, model::ResourcePtr>& known, const model::Change& change);
   void zone_proxies_changed();
   void share_trusts(const std::set<std::string>& changed);
@@ -39,6 +40,8 @@ void ViewBuilder::Impl::take(const model::Change& change) {
     mesh.set_mesh(change.after);
     mesh.mark_committed(change);
     dirty.insert(mesh.name());
+  } else if (type.name == "Config") {
+    take_config(change);
   } else if ((type.name == "ZoneIngress" && take_zone_proxy(global.zone_ingresses, change)) ||
              (type.name == "ZoneEgress" && take_zone_proxy(global.zone_egresses, change))) {
     zone_proxies_changed();
@@ -67,6 +70,17 @@ void ViewBuilder::Impl::take_of_mesh(const model::Change& change) {
   } else {
     mesh.set_policy(type, meta.name, change.after);
   }
+  mesh.mark_committed(change);
+  dirty.insert(mesh.name());
+}
+
+void ViewBuilder::Impl::take_config(const model::Change& change) {
+  auto name = mesh_of_vip_config(change.meta().name);
+  if (!name || (change.after == nullptr && !meshes.contains(*name))) {
+    return;
+  }
+  MeshState& mesh = state(std::string(*name));
+  mesh.set_vips(change.after, options.vip_naming);
   mesh.mark_committed(change);
   dirty.insert(mesh.name());
 }

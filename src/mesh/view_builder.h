@@ -17,6 +17,8 @@ struct ViewOptions {
   std::string zone;  // KUMA_MULTIZONE_ZONE_NAME; empty: none
   // Reads a file that a provided CA names. Null: such a CA has a problem that says so.
   std::function<absl::StatusOr<std::string>(const std::string& path)> read_file;
+  VipNaming vip_naming{};
+  bool auto_reachable = false;  // KUMA_EXPERIMENTAL_AUTO_REACHABLE_SERVICES
 };
 
 struct MeshUpdate {

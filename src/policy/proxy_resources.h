@@ -94,6 +94,7 @@ class Draft {
   struct Change {
     model::ResourcePtr blame;  // the policy that an error is put down to
     Edit edit;
+    PieceKey fingerprint{""};  // of endpoints only, which are made again from a service's next state
   };
 
   std::string name;
@@ -103,23 +104,39 @@ class Draft {
   Make make;
   std::vector<Change> changes;
   std::vector<const model::Resource*> shaped_by;  // of the view or of a rule's origins, which outlive the draft
+  // Endpoints: they are those of the subject's service in the view, and depend on nothing else of the view.
+  bool is_of_service = false;
 
   // A policy's change. `fingerprint` names everything that `edit` depends on beside the message: the policy's type and its
   // merged settings, as a rule. `by` must not be empty.
   void change(const PieceKey& fingerprint, const mesh::ResourceList& by, Edit edit) {
-    key.add(std::string_view(fingerprint.text()));
-    for (const auto& kept : fingerprint.kept()) {
-      key.add(kept);
-    }
     for (const auto& policy : by) {
       shaped_by.push_back(policy.get());
     }
-    changes.push_back({by.back(), std::move(edit)});
+    Change one{by.back(), std::move(edit)};
+    if constexpr (std::is_same_v<Message, ::envoy::config::endpoint::v3::ClusterLoadAssignment>) {
+      one.fingerprint = fingerprint;
+    }
+    add_fingerprint(fingerprint);
+    changes.push_back(std::move(one));
+  }
+  // A change that was made to another state of the same endpoints.
+  void change_again(const Change& earlier) {
+    add_fingerprint(earlier.fingerprint);
+    changes.push_back(earlier);
   }
   // A policy, or null for none, that `make` depends on.
   void shaped(const model::ResourcePtr* policy) {
     if (policy != nullptr && *policy != nullptr) {
       shaped_by.push_back(policy->get());
+    }
+  }
+
+ private:
+  void add_fingerprint(const PieceKey& fingerprint) {
+    key.add(std::string_view(fingerprint.text()));
+    for (const auto& kept : fingerprint.kept()) {
+      key.add(kept);
     }
   }
 };

@@ -36,6 +36,7 @@ EndpointsDraft draft_endpoints(std::string cluster_name, const mesh::Tags& tags,
   EndpointsDraft draft;
   draft.name = cluster_name;
   draft.origin = Origin::Outbound;
+  draft.is_of_service = true;
   auto subject = std::make_shared<Subject>();
   subject->service = std::string(mesh::tag(tags, mesh::kServiceTag));
   subject->tags = tags;

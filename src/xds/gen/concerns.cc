@@ -4,6 +4,7 @@
 #include "policy/legacy.h"
 #include "policy/matched.h"
 #include "xds/gen/generator.h"
+#include "xds/gen/outbounds.h"
 
 namespace kuma::xds {
 namespace {
@@ -61,8 +62,8 @@ bool policy_concerns(const model::ResourcePtr& policy, const mesh::MeshView& vie
   if (auto reach = policy::legacy_reach(type); reach.known) {
     return legacy_concerns(*policy, reach, view, dataplane, last);
   }
-  if (type == "ExternalService") {
-    return false;  // it is part of a service, whose change is told apart
+  if (type == "ExternalService" || type == "VirtualOutbound") {
+    return false;  // it is part of a service, or of the VIPs, whose change is told apart
   }
   if (type == "MeshGateway" || type == "MeshGatewayRoute") {
     return is_gateway(dataplane);
@@ -75,6 +76,29 @@ bool intersect(const std::set<A>& few, const std::set<B>& many) {
   return std::ranges::any_of(few, [&](const A& one) { return many.contains(one); });
 }
 
+bool has_permission(const mesh::MeshChange& change) {
+  return std::ranges::any_of(change.policies, [](const auto& pair) {
+    return (pair.first != nullptr ? pair.first : pair.second)->type->name == "MeshTrafficPermission";
+  });
+}
+
+// What only transparent proxies depend on: VIPs, who may be reached, the addresses of single instances.
+bool redirection_concerns(const mesh::MeshChange& change, const mesh::MeshView& view, const mesh::DataplaneView& dataplane,
+                          const Generation& last, SharedPieces* pieces) {
+  const auto& networking = dataplane.resource->as<Dataplane>().networking();
+  if (!networking.has_transparent_proxying()) {
+    return false;
+  }
+  if (!change.dataplanes.empty() && !networking.transparent_proxying().direct_access_services().empty()) {
+    return true;
+  }
+  if (!change.vip_services.empty() && !networking.outbound().empty()) {
+    return true;  // an outbound at an address that is a VIP now, or isn't any more
+  }
+  bool may_differ = !change.vip_services.empty() || change.reach || (view.reach_tags != nullptr && has_permission(change));
+  return may_differ && vip_fingerprint(view, dataplane, pieces) != last.vips;
+}
+
 bool other_mesh_concerns(const std::set<std::string>& meshes, const Generation& last) {
   bool trusts_all = std::ranges::any_of(
       last.secrets, [](const SecretRef& secret) { return secret.kind == SecretRef::Kind::AllCas; });
@@ -84,8 +108,12 @@ bool other_mesh_concerns(const std::set<std::string>& meshes, const Generation& 
 }  // namespace
 
 bool concerns(const mesh::MeshChange& change, const mesh::MeshView& view, const model::ResourceKey& proxy,
-              const Generation* last) {
+              const Generation* last, SharedPieces* pieces) {
   if (last == nullptr || change.mesh || change.dataplanes.contains(proxy)) {
+    return true;
+  }
+  if (const mesh::DataplaneView* dataplane = view.find_dataplane(proxy);
+      dataplane != nullptr && redirection_concerns(change, view, *dataplane, *last, pieces)) {
     return true;
   }
   if (!change.services.empty() &&

@@ -5,8 +5,10 @@
 #include "policy/matched.h"
 #include "policy/policy.h"
 #include "xds/gen/generator.h"
+#include "xds/gen/outbounds.h"
 #include "xds/gen/proxy_context.h"
 #include "xds/gen/shared_pieces.h"
+#include "xds/gen/take_piece.h"
 
 namespace kuma::xds {
 namespace {
@@ -23,13 +25,15 @@ absl::Status run_generators(ProxyContext& context) {
   resolve_outbounds(context);
   KUMA_RETURN_IF_ERROR(generate_admin(context));
   KUMA_RETURN_IF_ERROR(generate_prometheus(context));
-  if (is_builtin_gateway(context.spec)) {
-    return absl::OkStatus();  // what else it gets comes from its MeshGateway
-  }
   KUMA_RETURN_IF_ERROR(generate_transparent(context));
+  if (is_builtin_gateway(context.spec)) {
+    return generate_dns(context);  // what else it gets comes from its MeshGateway
+  }
   KUMA_RETURN_IF_ERROR(generate_inbounds(context));
   KUMA_RETURN_IF_ERROR(generate_outbounds(context));
-  return generate_probes(context);
+  KUMA_RETURN_IF_ERROR(generate_direct_access(context));
+  KUMA_RETURN_IF_ERROR(generate_probes(context));
+  return generate_dns(context);
 }
 
 // Makes what is drafted, or takes what another proxy had made.
@@ -42,35 +46,16 @@ class Finisher {
     auto& resources = generation_.resources[static_cast<size_t>(type)];
     resources.reserve(drafts.size());
     for (const auto& [name, draft] : drafts) {
-      std::optional<Piece> piece = context_.pieces == nullptr ? std::nullopt : context_.pieces->find(type, draft.key);
-      if (!piece) {
-        piece = make(type, draft);
-        if (context_.pieces != nullptr) {
-          context_.pieces->put(type, draft.key, *piece);
-        }
+      Piece piece = take_piece(context_, type, draft);
+      generation_.problems.insert(generation_.problems.end(), piece.problems.begin(), piece.problems.end());
+      resources.push_back({std::move(piece.wire), refs_of(draft.shaped_by)});
+      if (type == XdsType::Endpoint) {
+        generation_.endpoint_recipes.push_back(std::move(piece.recipe));
       }
-      generation_.problems.insert(generation_.problems.end(), piece->problems.begin(), piece->problems.end());
-      resources.push_back({std::move(piece->wire), refs_of(draft.shaped_by)});
     }
   }
 
  private:
-  template <typename Message>
-  Piece make(XdsType type, const policy::Draft<Message>& draft) {
-    Piece piece;
-    Message message;
-    draft.make(message);
-    for (const auto& change : draft.changes) {
-      Message before = message;
-      if (absl::Status status = change.edit(message); !status.ok()) {
-        message = std::move(before);
-        piece.problems.push_back({policy::ref_of(*change.blame), std::string(message_of(status))});
-      }
-    }
-    piece.wire = context_.interner.intern(type, draft.name, message);
-    return piece;
-  }
-
   // Most resources of a proxy come from the same few policies: each combination is looked up once.
   PolicyRefs refs_of(std::vector<const model::Resource*> policies) {
     std::ranges::sort(policies);
@@ -127,7 +112,8 @@ absl::StatusOr<Generation> generate(const mesh::MeshView& view, const ProxyInput
                              .dataplane = *dataplane,
                              .spec = dataplane->resource->as<Dataplane>(),
                              .proxy = proxy,
-                             .resources = resources};
+                             .resources = resources,
+                             .pieces = context.pieces};
   if (absl::Status status = run_generators(proxy_context); !status.ok()) {
     return annotate(status, R"(imports[0]{{name="default-proxy"}})");
   }
@@ -141,7 +127,11 @@ absl::StatusOr<Generation> generate(const mesh::MeshView& view, const ProxyInput
       one.apply(policies, resources);
     }
   }
-  return finish(resources, policies.problems(), context);
+  auto generation = finish(resources, policies.problems(), context);
+  if (generation.ok()) {
+    generation->vips = vip_fingerprint(view, *dataplane, context.pieces);
+  }
+  return generation;
 }
 
 }  // namespace kuma::xds

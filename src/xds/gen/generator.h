@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -59,6 +60,8 @@ class PolicyRefs {
   std::shared_ptr<const std::vector<PolicyRef>> list_;
 };
 
+struct EndpointsRecipe;  // xds/gen/shared_pieces.h
+
 struct GeneratedResource {
   WireResourcePtr wire;
   PolicyRefs shaped_by;
@@ -74,6 +77,9 @@ struct Generation {
   std::shared_ptr<const std::set<std::string>> services = std::make_shared<const std::set<std::string>>();
   std::set<std::string> data_secrets;  // names of the mesh's secrets whose data is in it
   std::set<std::string> other_meshes;  // names of the meshes that destinations of it are in
+  uint64_t vips = 0;                   // see vip_fingerprint
+  // Of each list of endpoints, how to make it again (refresh.h); null: by generating everything.
+  std::vector<std::shared_ptr<const EndpointsRecipe>> endpoint_recipes;
 };
 
 // Pieces of configuration that are the same for many proxies, keyed by the immutable parts of the view they are made
@@ -90,8 +96,8 @@ struct GeneratorContext {
 absl::StatusOr<Generation> generate(const mesh::MeshView& view, const ProxyInput& proxy, const GeneratorContext& context);
 
 // Whether a change may concern a proxy, given its last generation (null: it has none yet, always true). May say true too
-// often, never false wrongly.
+// often, never false wrongly. `pieces` may be null.
 bool concerns(const mesh::MeshChange& change, const mesh::MeshView& view, const model::ResourceKey& proxy,
-              const Generation* last);
+              const Generation* last, SharedPieces* pieces = nullptr);
 
 }  // namespace kuma::xds

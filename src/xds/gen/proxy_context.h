@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "absl/status/status.h"
 #include "mesh/mesh_view.h"
 #include "mesh/v1alpha1/dataplane.pb.h"
@@ -15,6 +18,7 @@ struct ProxyContext {
   const mesh::v1alpha1::Dataplane& spec;  // of `dataplane`
   const ProxyInput& proxy;
   policy::ProxyResources& resources;
+  SharedPieces* pieces = nullptr;  // may be null
 
   bool transparent() const { return resources.transparent; }
 };
@@ -24,12 +28,29 @@ void resolve_outbounds(ProxyContext& context);  // §8.1
 
 // The parts of a standard proxy's configuration, in the order in which they run (spec/xds-config.md §1). An error means that
 // the proxy can't be configured.
-absl::Status generate_admin(ProxyContext& context);        // §4
-absl::Status generate_prometheus(ProxyContext& context);   // §5
-absl::Status generate_transparent(ProxyContext& context);  // §6
-absl::Status generate_inbounds(ProxyContext& context);     // §7
-absl::Status generate_outbounds(ProxyContext& context);    // §8
-absl::Status generate_probes(ProxyContext& context);       // §14
+absl::Status generate_admin(ProxyContext& context);          // §4
+absl::Status generate_prometheus(ProxyContext& context);     // §5
+absl::Status generate_transparent(ProxyContext& context);    // §6
+absl::Status generate_inbounds(ProxyContext& context);       // §7
+absl::Status generate_outbounds(ProxyContext& context);      // §8
+absl::Status generate_direct_access(ProxyContext& context);  // §10
+absl::Status generate_probes(ProxyContext& context);         // §14
+absl::Status generate_dns(ProxyContext& context);            // §11.3
+
+// Where a dataplane offers its metrics to the mesh, and the service that it counts as there.
+struct MetricsPlace {
+  uint32_t port = 0;
+  std::string service;
+};
+class MetricsPlaces {
+ public:
+  explicit MetricsPlaces(const mesh::MeshView& view);  // outlives it
+  std::optional<MetricsPlace> of(const mesh::v1alpha1::Dataplane& spec) const;  // nothing: nowhere
+
+ private:
+  const mesh::MeshView& view_;
+  std::optional<MetricsPlace> usual_;
+};
 
 // A listener that clients connect to from outside of the proxy.
 void set_inbound_listener(::envoy::config::listener::v3::Listener& listener, std::string_view name, std::string_view address,

@@ -1,7 +1,5 @@
 #include "xds/gen/shared_pieces.h"
 
-#include <map>
-
 #include "absl/hash/hash.h"
 
 namespace kuma::xds {
@@ -53,7 +51,7 @@ std::optional<Piece> SharedPieces::find(XdsType type, const policy::PieceKey& ke
     return std::nullopt;
   }
   WireResourcePtr wire = found->second.wire.lock();
-  return wire == nullptr ? std::nullopt : std::optional(Piece{std::move(wire), found->second.problems});
+  return wire == nullptr ? std::nullopt : std::optional(Piece{std::move(wire), found->second.problems, found->second.recipe});
 }
 
 void SharedPieces::put(XdsType type, const policy::PieceKey& key, const Piece& piece) {
@@ -64,7 +62,7 @@ void SharedPieces::put(XdsType type, const policy::PieceKey& key, const Piece& p
     absl::erase_if(shard.entries, [](const auto& entry) { return entry.second.wire.expired(); });
     shard.sweep_at = 2 * shard.entries.size() + 64;
   }
-  shard.entries.insert_or_assign(std::move(full), Entry{piece.wire, piece.problems, key.kept()});
+  shard.entries.insert_or_assign(std::move(full), Entry{piece.wire, piece.problems, piece.recipe, key.kept()});
 }
 
 std::shared_ptr<const std::vector<PolicyRef>> SharedPieces::share(std::vector<PolicyRef> refs) {
@@ -73,6 +71,15 @@ std::shared_ptr<const std::vector<PolicyRef>> SharedPieces::share(std::vector<Po
 
 std::shared_ptr<const std::set<std::string>> SharedPieces::share(std::set<std::string> names) {
   return names_->share(std::move(names));
+}
+
+std::shared_ptr<const policy::ReachGraph> SharedPieces::reach_graph(const mesh::MeshView& view) {
+  std::lock_guard lock(reach_mutex_);
+  auto& graph = reach_graphs_[view.name];
+  if (graph == nullptr || !graph->is_of(view)) {
+    graph = std::make_shared<const policy::ReachGraph>(view, &rules_);
+  }
+  return graph;
 }
 
 size_t SharedPieces::size() const {

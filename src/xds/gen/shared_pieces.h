@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,14 +11,23 @@
 #include "absl/container/flat_hash_map.h"
 #include "policy/matched.h"
 #include "policy/proxy_resources.h"
+#include "policy/reachability.h"
 #include "xds/gen/generator.h"
 
 namespace kuma::xds {
 
+// What a list of endpoints was made from beside the state of its service, to make it from the next one.
+struct EndpointsRecipe {
+  std::shared_ptr<const policy::Subject> subject;
+  std::vector<policy::EndpointsDraft::Change> changes;
+};
+using EndpointsRecipePtr = std::shared_ptr<const EndpointsRecipe>;
+
 // A finished resource, and what had to be left out of it.
 struct Piece {
   WireResourcePtr wire;
-  std::vector<Problem> problems;
+  std::vector<Problem> problems{};
+  EndpointsRecipePtr recipe{};  // endpoints of a service only
 };
 
 // Resources by the key of what they are made from (policy::PieceKey). A proxy that needs one of a known key takes it
@@ -39,6 +49,8 @@ class SharedPieces {
   std::shared_ptr<const std::set<std::string>> share(std::set<std::string> names);
 
   policy::RuleCache& rules() { return rules_; }
+  // Who may call whom in the mesh; made again when the view's permissions or services are other ones.
+  std::shared_ptr<const policy::ReachGraph> reach_graph(const mesh::MeshView& view);
   size_t size() const;  // entries, those of resources that nobody holds any more included until they are swept
 
  private:
@@ -46,6 +58,7 @@ class SharedPieces {
   struct Entry {
     std::weak_ptr<const WireResource> wire;
     std::vector<Problem> problems;
+    EndpointsRecipePtr recipe;
     std::vector<std::shared_ptr<const void>> kept;
   };
   struct Shard {
@@ -63,6 +76,8 @@ class SharedPieces {
   std::unique_ptr<Sharing<std::vector<PolicyRef>>> refs_;
   std::unique_ptr<Sharing<std::set<std::string>>> names_;
   policy::RuleCache rules_;
+  std::mutex reach_mutex_;  // guards reach_graphs_
+  std::map<std::string, std::shared_ptr<const policy::ReachGraph>> reach_graphs_;  // by mesh
 };
 
 }  // namespace kuma::xds

@@ -16,6 +16,7 @@
 #include "mesh/v1alpha1/dataplane.pb.h"
 #include "mesh/v1alpha1/mesh.pb.h"
 #include "mesh/view_testing.h"
+#include "mesh/vip_range.h"
 #include "policy/policy.h"
 #include "xds/gen/generator.h"
 #include "xds/gen/shared_pieces.h"
@@ -108,6 +109,22 @@ class Rig {
       }
     }
     return settle(builder.apply(changes));
+  }
+
+  // Gives every service of `services` a VIP, as the allocator would: those that have one keep it.
+  std::vector<mesh::MeshUpdate> put_vips(const std::string& mesh, const std::vector<std::string>& services) {
+    mesh::VipTable wanted;
+    for (const std::string& service : services) {
+      wanted[{mesh::VipKind::Service, service}] = {"", {{0, {{"kuma.io/service", service}}, "service"}}};
+    }
+    auto view = builder.find(mesh);
+    bool is_first = view == nullptr || view->vips == nullptr;
+    auto table = mesh::allocate_vips(std::move(wanted), is_first ? mesh::VipTable() : view->vips->table,
+                                     *mesh::VipRange::parse("240.0.0.0/4"), {})
+                     .table;
+    return put_one(json::object{{"type", "Config"},
+                                {"name", mesh::vip_config_name(mesh)},
+                                {"config", mesh::print_vip_table(table, mesh::VipForm::ByName)}});
   }
 
   std::vector<mesh::MeshUpdate> remove(std::string_view type, const std::string& mesh, const std::string& name) {

@@ -72,7 +72,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   Impl(Options o, Parts p)
       : options(std::move(o)),
         parts(std::move(p)),
-        builder(parts.registry, {.zone = options.zone, .read_file = parts.read_file}),
+        builder(parts.registry, {.zone = options.zone, .read_file = parts.read_file, .vip_naming = options.vip_naming, .auto_reachable = options.auto_reachable}),
         issuer(parts.clock, interner, parts.metrics, parts.issue_identity),
         scheduler({.ack_wait_max = options.ack_wait_max}),
         generator_runs(parts.metrics.counter("xds_generator_runs", "Configurations of proxies that were generated")),
@@ -205,7 +205,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   void consider(const ProxyKey& key, ConnectedProxy& proxy, const MarkedUpdate& marked) {
     if (proxy.busy && proxy.meanwhile.size() < kChangesMeanwhileMax) {
       proxy.meanwhile.push_back(marked);  // what it looks at is known when the generation is through
-    } else if (proxy.busy || concerns(marked.update->change, *marked.update->view, key.key, proxy.last.get())) {
+    } else if (proxy.busy || concerns(marked.update->change, *marked.update->view, key.key, proxy.last.get(), &pieces)) {
       scheduler.mark(key, PushScheduler::Reason::Change, marked.propagation);
     }
   }

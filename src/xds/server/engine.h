@@ -50,6 +50,8 @@ class Engine {
  public:
   struct Options {
     std::string zone;
+    mesh::VipNaming vip_naming{};
+    bool auto_reachable = false;  // proxies are told only of what MeshTrafficPermissions let them reach
     std::chrono::nanoseconds resolve_interval = std::chrono::seconds(10);
     std::chrono::nanoseconds resync_interval = std::chrono::minutes(30);
     // After so long without an answer a proxy is generated anew all the same.
