@@ -134,4 +134,8 @@ absl::StatusOr<Generation> generate(const mesh::MeshView& view, const ProxyInput
   return generation;
 }
 
+absl::StatusOr<Generation> generate(const mesh::ZoneView&, const ProxyInput&, const GeneratorContext&) {
+  return absl::UnimplementedError("zone proxies are not configured by this version");
+}
+
 }  // namespace kuma::xds

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "mesh/mesh_view.h"
+#include "mesh/zone_view.h"
 #include "xds/gen/resource.h"
 
 namespace kuma::xds {
@@ -94,6 +95,9 @@ struct GeneratorContext {
 // Pure: the same view and input give the same bytes. NotFound when the proxy has no resource in the view; Unimplemented for
 // kinds of proxies that are not there yet; any other error means that no configuration can be made, and says why.
 absl::StatusOr<Generation> generate(const mesh::MeshView& view, const ProxyInput& proxy, const GeneratorContext& context);
+
+// The same for the proxies of a zone, its ingress and its egress, which belong to no mesh.
+absl::StatusOr<Generation> generate(const mesh::ZoneView& view, const ProxyInput& proxy, const GeneratorContext& context);
 
 // Whether a change may concern a proxy, given its last generation (null: it has none yet, always true). May say true too
 // often, never false wrongly. `pieces` may be null.

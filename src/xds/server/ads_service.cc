@@ -139,6 +139,10 @@ class Stream final : public SnapshotSink, public std::enable_shared_from_this<St
     if (!node_->resource_problem.empty()) {
       shared_->log->warn("the resource that {} brings is ignored: {}", node_->id, node_->resource_problem);
     }
+    if (!node_->resource_violations.empty()) {
+      end(fmt::format("could not register proxy passed in kuma-dp run: {}", node_->resource_violations));
+      return;
+    }
     if (!authenticate()) {
       return;
     }

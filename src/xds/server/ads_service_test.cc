@@ -413,6 +413,12 @@ TEST_F(RegistrationTest, Refuses_a_resource_of_another_name) {
             "2 could not register proxy passed in kuma-dp run: proxyId default.new-1 does not match proxy resource default.new-2");
 }
 
+TEST_F(RegistrationTest, Says_what_is_wrong_with_a_resource) {
+  start();
+  EXPECT_THAT(end_of(first_with_resource("default.new-1", dataplane("new-1", "''")), {token("new-1")}),
+              ::testing::AllOf(StartsWith("2 could not register proxy passed in kuma-dp run: "), HasSubstr("networking.address")));
+}
+
 TEST_F(RegistrationTest, A_refused_registration_removes_nothing) {
   start();
   EXPECT_THAT(end_of(first_with_resource("default.web-1", dataplane("web-1", "10.0.3.1")), {token("backend-1")}), StartsWith("2 authentication failed: "));

@@ -55,6 +55,10 @@ std::string_view type_name(ProxyType type) {
   return type == ProxyType::ZoneIngress ? "ingress" : type == ProxyType::ZoneEgress ? "egress" : "dataplane";
 }
 
+bool is_of_zone_proxy(const model::Change& change) {
+  return change.type().name == "ZoneIngress" || change.type().name == "ZoneEgress";
+}
+
 bool same(const Snapshot& a, const Snapshot& b) {
   return std::equal(a.types.begin(), a.types.end(), b.types.begin(),
                     [](const TypeSnapshot& x, const TypeSnapshot& y) { return x.version == y.version; });
@@ -107,6 +111,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   PushScheduler scheduler;
   std::map<ProxyKey, ConnectedProxy> proxies;
   std::map<ConnectionId, ProxyKey> connections;
+  std::shared_ptr<const mesh::ZoneView> zone_view;  // of the newest views; null: to be made
   AdminAuthorityPtr admin_authority;
   bool waits_for_admin_authority = false;
   std::unique_ptr<HostResolver> resolver;
@@ -174,7 +179,11 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     for (const model::Change& change : changes) {
       admin_changed = take_admin_authority(change) || admin_changed;
     }
-    apply(builder.apply(changes));
+    std::vector<mesh::MeshUpdate> updates = builder.apply(changes);
+    if (!updates.empty() || std::any_of(changes.begin(), changes.end(), is_of_zone_proxy)) {
+      mark_zone_proxies(std::make_shared<Propagation>(changes.front().committed_at, propagation));
+    }
+    apply(std::move(updates));
     if (admin_changed) {
       waits_for_admin_authority = false;
       for (const auto& [key, proxy] : proxies) {
@@ -199,6 +208,14 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
            it != proxies.end() && it->first.type == ProxyType::Dataplane && it->first.key.mesh == name; ++it) {
         consider(it->first, it->second, marked);
       }
+    }
+  }
+
+  // Their configuration has something of every mesh.
+  void mark_zone_proxies(const PropagationPtr& token) {
+    zone_view = nullptr;
+    for (auto it = proxies.lower_bound({ProxyType::ZoneIngress, {}}); it != proxies.end(); ++it) {
+      scheduler.mark(it->first, PushScheduler::Reason::Change, token);
     }
   }
 
@@ -262,34 +279,47 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
 
   void begin(PushScheduler::Work work) {
     const auto found = proxies.find(work.proxy);
-    const mesh::MeshViewPtr view = found == proxies.end() ? nullptr : builder.find(work.proxy.key.mesh);
-    if (found == proxies.end() || view == nullptr || (found->second.metadata.admin_port != 0 && admin_authority == nullptr)) {
-      if (found != proxies.end()) {
-        cannot_begin(work.proxy, view);
-        deliver_pending(found->second, {});
-      }
+    if (found == proxies.end()) {
       scheduler.done(work.proxy);
       return;
     }
     ConnectedProxy& proxy = found->second;
+    ConfiguratorInput input = input_of(work.proxy, proxy);
+    if ((input.mesh == nullptr && input.zone == nullptr) || (input.metadata.admin_port != 0 && input.admin == nullptr)) {
+      cannot_begin(work.proxy, input);
+      deliver_pending(proxy, {});
+      scheduler.done(work.proxy);
+      return;
+    }
     proxy.busy = true;
     generator_runs.add();
     if (parts.generators == nullptr) {
       const MonotonicTime begun = parts.clock.monotonic_now();
-      Result result = proxy.configurator->configure(*view, proxy.metadata, admin_authority);
+      Result result = proxy.configurator->configure(input);
       finish(std::move(work), proxy.configurator, std::move(result), parts.clock.monotonic_now() - begun);
       return;
     }
     ++jobs;
-    parts.generators->post([self = shared_from_this(), work = std::move(work), configurator = proxy.configurator, view,
-                            metadata = proxy.metadata, admin = admin_authority]() mutable {
-      self->generate(std::move(work), configurator, *view, metadata, admin);
-    });
+    parts.generators->post([self = shared_from_this(), work = std::move(work), configurator = proxy.configurator,
+                            input = std::move(input)]() mutable { self->generate(std::move(work), configurator, input); });
+  }
+
+  ConfiguratorInput input_of(const ProxyKey& key, const ConnectedProxy& proxy) {
+    ConfiguratorInput input{.mesh = nullptr, .zone = nullptr, .metadata = proxy.metadata, .admin = admin_authority};
+    if (key.type == ProxyType::Dataplane) {
+      input.mesh = builder.find(key.key.mesh);
+      return input;
+    }
+    if (zone_view == nullptr) {
+      zone_view = std::make_shared<const mesh::ZoneView>(builder.zone_view());
+    }
+    input.zone = zone_view;
+    return input;
   }
 
   // Waiting for the mesh or for the first start to come through: nobody's mistake.
-  void cannot_begin(const ProxyKey& key, const mesh::MeshViewPtr& view) {
-    if (view == nullptr) {
+  void cannot_begin(const ProxyKey& key, const ConfiguratorInput& input) {
+    if (input.mesh == nullptr && input.zone == nullptr) {
       set_status(key, {fmt::format("mesh \"{}\" is not there", key.key.mesh), {}});
       return;
     }
@@ -300,8 +330,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   }
 
   // On a generator's thread.
-  void generate(PushScheduler::Work work, const std::shared_ptr<ProxyConfigurator>& configurator, const mesh::MeshView& view,
-                const ProxyMetadata& metadata, const AdminAuthorityPtr& admin) {
+  void generate(PushScheduler::Work work, const std::shared_ptr<ProxyConfigurator>& configurator, const ConfiguratorInput& input) {
     {
       const std::lock_guard lock(jobs_mutex);
       if (jobs_stopped) {
@@ -310,7 +339,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
       ++jobs_running;
     }
     const MonotonicTime begun = parts.clock.monotonic_now();
-    Result result = configurator->configure(view, metadata, admin);
+    Result result = configurator->configure(input);
     const std::chrono::nanoseconds took = parts.clock.monotonic_now() - begun;
     post([this, work = std::move(work), configurator, result = std::move(result), took]() mutable {
       --jobs;
@@ -481,6 +510,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
                                                 if (const auto self = weak.lock()) {
                                                   self->guarded([self, host, address] {
                                                     self->apply(self->builder.set_resolved(host, address));
+                                                    self->mark_zone_proxies(nullptr);
                                                     self->run();
                                                   })();
                                                 }

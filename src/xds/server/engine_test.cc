@@ -216,6 +216,26 @@ TEST_F(EngineTest, In_PERMISSIVE_meshes_the_clients_of_a_service_learn_when_all_
   EXPECT_EQ(runs(), before + 1);
 }
 
+TEST_F(EngineTest, Every_change_of_a_mesh_concerns_the_zones_own_proxies_but_status_does_not) {
+  put("{type: ZoneIngress, name: in-1, networking: {address: 10.0.0.9, port: 10001}}");
+  put_webs(1, 0);
+  start();
+  ProxyMetadata metadata;
+  metadata.proxy_type = ProxyType::ZoneIngress;
+  auto stream = std::make_shared<FakeStream>();
+  stream->id = engine_->connect({"", "in-1"}, metadata, stream);
+  executor_.run();
+  EXPECT_EQ(runs(), 1);
+  answer(*stream);
+  put_dataplane("backend-1", "backend", "10.1.0.1");
+  executor_.run();
+  EXPECT_EQ(runs(), 2);
+  answer(*stream);
+  put_insight("web-0", "subscriptions: [{id: '1', controlPlaneInstanceId: cp}]");
+  executor_.run();
+  EXPECT_EQ(runs(), 2);
+}
+
 // ---------------------------------------------------------------- bursts, pace
 
 TEST_F(EngineTest, A_burst_of_1000_writes_costs_one_generation) {

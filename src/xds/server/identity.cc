@@ -47,13 +47,13 @@ std::chrono::nanoseconds identity_lifetime(const mesh::MeshView& view) {
 IdentityIssuer::IdentityIssuer(const Clock& clock, Interner& interner, observe::Metrics& metrics, Issue issue)
     : clock_(clock), interner_(interner), metrics_(metrics), issue_(std::move(issue)) {}
 
-absl::StatusOr<std::vector<WireResourcePtr>> IdentityIssuer::secrets_for(const mesh::MeshView& view, const model::ResourceKey& proxy,
+absl::StatusOr<std::vector<WireResourcePtr>> IdentityIssuer::secrets_for(const mesh::MeshView& view, const security::IdentityTags& tags,
                                                                          const std::vector<SecretRef>& refs, ProxyIdentity& state) {
   std::vector<WireResourcePtr> secrets;
   bool has_identity = false;
   for (const SecretRef& ref : refs) {
     if (ref.kind == SecretRef::Kind::Identity) {
-      KUMA_ASSIGN_OR_RETURN(WireResourcePtr secret, identity_secret(view, proxy, ref, state));
+      KUMA_ASSIGN_OR_RETURN(WireResourcePtr secret, identity_secret(view, tags, ref, state));
       secrets.push_back(std::move(secret));
       has_identity = true;
     } else {
@@ -86,14 +86,9 @@ absl::StatusOr<security::AuthorityPtr> IdentityIssuer::authority_of(const mesh::
   return loaded.authority;
 }
 
-absl::StatusOr<WireResourcePtr> IdentityIssuer::identity_secret(const mesh::MeshView& view, const model::ResourceKey& proxy,
+absl::StatusOr<WireResourcePtr> IdentityIssuer::identity_secret(const mesh::MeshView& view, const security::IdentityTags& tags,
                                                                 const SecretRef& ref, ProxyIdentity& state) {
-  const mesh::DataplaneView* dataplane = view.find_dataplane(proxy);
-  if (dataplane == nullptr) {
-    return absl::NotFoundError(fmt::format("dataplane {} is not in mesh {}", proxy.name, view.name));
-  }
   KUMA_ASSIGN_OR_RETURN(const security::AuthorityPtr authority, authority_of(view));
-  security::IdentityTags tags = identity_tags(*dataplane);
   const std::chrono::nanoseconds lifetime = identity_lifetime(view);
   const WallTime now = clock_.wall_now();
   const bool fits = state.identity && state.wire != nullptr && state.authority_pem == view.trust->certificate_pem && state.tags == tags;
@@ -117,7 +112,7 @@ absl::StatusOr<WireResourcePtr> IdentityIssuer::identity_secret(const mesh::Mesh
   state.identity = *std::move(identity);
   state.wire = interner_.intern(XdsType::Secret, ref.name, secret);
   state.authority_pem = view.trust->certificate_pem;
-  state.tags = std::move(tags);
+  state.tags = tags;
   state.lifetime = lifetime;
   state.issued_backend = view.trust->backend;
   state.renewal_error.clear();

@@ -45,12 +45,13 @@ class IdentityIssuer {
                                                                  std::chrono::nanoseconds lifetime, WallTime now)>;
   IdentityIssuer(const Clock& clock, Interner& interner, observe::Metrics& metrics, Issue issue = security::issue_identity);
 
-  // Resources for `refs`. Unavailable when the mesh's authority can't be used, with the reason.
-  absl::StatusOr<std::vector<WireResourcePtr>> secrets_for(const mesh::MeshView& view, const model::ResourceKey& proxy,
+  // Resources for `refs`, which are all of `view`'s mesh or of all meshes; an identity certifies `tags`. Unavailable when the
+  // mesh's authority can't be used, with the reason.
+  absl::StatusOr<std::vector<WireResourcePtr>> secrets_for(const mesh::MeshView& view, const security::IdentityTags& tags,
                                                            const std::vector<SecretRef>& refs, ProxyIdentity& state);
 
  private:
-  absl::StatusOr<WireResourcePtr> identity_secret(const mesh::MeshView& view, const model::ResourceKey& proxy,
+  absl::StatusOr<WireResourcePtr> identity_secret(const mesh::MeshView& view, const security::IdentityTags& tags,
                                                   const SecretRef& ref, ProxyIdentity& state);
   WireResourcePtr ca_secret(const mesh::MeshView& view, const SecretRef& ref);
   absl::StatusOr<security::AuthorityPtr> authority_of(const mesh::MeshView& view);

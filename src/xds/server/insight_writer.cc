@@ -1,5 +1,6 @@
 #include "xds/server/insight_writer.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/log.h"
@@ -125,6 +126,7 @@ struct InsightWriter::Impl : std::enable_shared_from_this<InsightWriter::Impl> {
 
   std::mutex mutex;  // guards all below
   std::map<uint64_t, Stream> streams;
+  std::multimap<model::ResourceKey, uint64_t> by_proxy;  // ids of `streams`
   // What the engine has said of a proxy's certificate: one, or that it has none. A proxy that is not here keeps what its
   // insight says.
   std::map<model::ResourceKey, std::optional<CertificateInfo>> certificates;
@@ -184,6 +186,8 @@ struct InsightWriter::Impl : std::enable_shared_from_this<InsightWriter::Impl> {
       due.certificate = known->second;
     }
     if (stream.closed) {
+      const auto [begin, end] = by_proxy.equal_range(stream.proxy);
+      by_proxy.erase(std::find_if(begin, end, [&](const auto& entry) { return entry.second == id; }));
       streams.erase(found);
     }
     return due;
@@ -267,6 +271,7 @@ uint64_t InsightWriter::open(const model::ResourceType& proxy_type, const model:
   status.mutable_rds();
   *stream.subscription.mutable_version() = version;
   const uint64_t id = ++impl_->last_id;
+  impl_->by_proxy.emplace(proxy, id);
   impl_->streams.emplace(id, std::move(stream));
   return id;
 }
@@ -303,8 +308,10 @@ void InsightWriter::set_certificate(const model::ResourceKey& proxy, std::option
     return;
   }
   impl_->certificates.insert_or_assign(proxy, std::move(certificate));
-  for (auto& [id, stream] : impl_->streams) {
-    if (stream.proxy == proxy && !stream.closed) {
+  const auto [begin, end] = impl_->by_proxy.equal_range(proxy);
+  for (auto it = begin; it != end; ++it) {
+    const uint64_t id = it->second;
+    if (Stream& stream = impl_->streams.at(id); !stream.closed) {
       stream.dirty = true;
       if (stream.written) {
         impl_->schedule(id, stream);

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "base/violations.h"
 #include "model/proto_json.h"
 #include "model/rest.h"
 
@@ -87,7 +88,8 @@ void parse_resource(const std::string& document, const model::Registry& registry
   }
   auto parsed = model::from_rest(registry, *value);
   if (!parsed.ok()) {
-    node.resource_problem = std::string(message_of(parsed.status()));
+    const bool invalid = !violations_of(parsed.status()).empty();
+    (invalid ? node.resource_violations : node.resource_problem) = std::string(message_of(parsed.status()));
     return;
   }
   const std::string_view type = parsed->resource.type->name;

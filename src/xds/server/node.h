@@ -18,7 +18,8 @@ struct Node {
   model::ResourceKey key;
   ProxyMetadata metadata;
   std::optional<model::Resource> resource;  // the resource it brings along, decoded and valid
-  std::string resource_problem;             // why what it brought can't be used; empty when nothing is wrong
+  std::string resource_problem;             // why what it brought can't be read and is ignored; empty when nothing is wrong
+  std::string resource_violations;          // why what it brought can't be stored; empty when it can
   ::kuma::mesh::v1alpha1::Version version;
 };
 

@@ -1,9 +1,15 @@
 #include "xds/server/proxy_configurator.h"
 
+#include <algorithm>
+
 #include "base/status.h"
+#include "mesh/v1alpha1/zone_ingress.pb.h"
+#include "mesh/v1alpha1/zoneegress.pb.h"
 
 namespace kuma::xds {
 namespace {
+
+namespace pb = ::kuma::mesh::v1alpha1;
 
 // One type's resources as a set; the last one when nothing has changed, so that it need not be hashed again.
 TypeSnapshot make_set(std::vector<WireResourcePtr> wires, const Snapshot* last, XdsType type) {
@@ -15,44 +21,88 @@ TypeSnapshot make_set(std::vector<WireResourcePtr> wires, const Snapshot* last, 
 
 }  // namespace
 
-absl::Status ProxyConfigurator::ensure_admin_tls(const mesh::MeshView& view, const ProxyMetadata& metadata,
-                                                 const AdminAuthorityPtr& admin) {
-  const mesh::DataplaneView* dataplane = view.find_dataplane(proxy_.key);
-  if (metadata.admin_port == 0 || dataplane == nullptr) {
-    return absl::OkStatus();  // generate() says what is missing
+// The addresses that the admin listener is reached at; none when the proxy has no resource: generate() says what is missing.
+std::vector<std::string> ProxyConfigurator::admin_addresses(const ConfiguratorInput& input) const {
+  std::vector<std::string> addresses;
+  const auto add = [&](const std::string& address) {
+    if (!address.empty() && std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
+      addresses.push_back(address);
+    }
+  };
+  if (proxy_.type == ProxyType::Dataplane) {
+    if (const mesh::DataplaneView* dataplane = input.mesh->find_dataplane(proxy_.key)) {
+      add(dataplane->address);
+      add(dataplane->advertised_address);
+    }
+  } else if (proxy_.type == ProxyType::ZoneIngress) {
+    if (const model::ResourcePtr ingress = input.zone->find_ingress(proxy_.key.name)) {
+      add(ingress->as<pb::ZoneIngress>().networking().address());
+      add(ingress->as<pb::ZoneIngress>().networking().advertisedaddress());
+    }
+  } else if (const model::ResourcePtr egress = input.zone->find_egress(proxy_.key.name)) {
+    add(egress->as<pb::ZoneEgress>().networking().address());
   }
-  if (admin == nullptr) {
-    return absl::UnavailableError("the authority of admin listeners is not there yet");
-  }
-  std::vector<std::string> addresses = {dataplane->address};
-  if (dataplane->advertised_address != dataplane->address) {
-    addresses.push_back(dataplane->advertised_address);
-  }
-  if (admin_tls_authority_ == admin && admin_tls_addresses_ == addresses) {
+  return addresses;
+}
+
+absl::Status ProxyConfigurator::ensure_admin_tls(const ConfiguratorInput& input) {
+  std::vector<std::string> addresses = admin_addresses(input);
+  if (input.metadata.admin_port == 0 || addresses.empty()) {
     return absl::OkStatus();
   }
-  KUMA_ASSIGN_OR_RETURN(security::KeyPair pair, security::issue_admin_server(*admin->authority, addresses, parts_.clock.wall_now()));
-  admin_tls_ = {.ca_pem = admin->authority->certificate().to_pem(),
+  if (input.admin == nullptr) {
+    return absl::UnavailableError("the authority of admin listeners is not there yet");
+  }
+  if (admin_tls_authority_ == input.admin && admin_tls_addresses_ == addresses) {
+    return absl::OkStatus();
+  }
+  KUMA_ASSIGN_OR_RETURN(security::KeyPair pair, security::issue_admin_server(*input.admin->authority, addresses, parts_.clock.wall_now()));
+  admin_tls_ = {.ca_pem = input.admin->authority->certificate().to_pem(),
                 .certificate_pem = std::move(pair.certificate_pem),
                 .key_pem = std::move(pair.key_pem)};
-  admin_tls_authority_ = admin;
+  admin_tls_authority_ = input.admin;
   admin_tls_addresses_ = std::move(addresses);
   return absl::OkStatus();
 }
 
-absl::StatusOr<ProxyConfigurator::Result> ProxyConfigurator::configure(const mesh::MeshView& view, const ProxyMetadata& metadata,
-                                                                       const AdminAuthorityPtr& admin) {
-  KUMA_RETURN_IF_ERROR(ensure_admin_tls(view, metadata, admin));
-  const ProxyInput input{.key = proxy_.key, .metadata = metadata, .admin_tls = admin_tls_};
-  KUMA_ASSIGN_OR_RETURN(Generation generation, generate(view, input, {.interner = parts_.interner, .pieces = &parts_.pieces}));
-  KUMA_ASSIGN_OR_RETURN(std::vector<WireResourcePtr> secrets,
-                        parts_.issuer.secrets_for(view, proxy_.key, generation.secrets, identity_));
+absl::StatusOr<std::vector<WireResourcePtr>> ProxyConfigurator::secrets(const ConfiguratorInput& input, const std::vector<SecretRef>& refs) {
+  if (proxy_.type == ProxyType::Dataplane) {
+    const mesh::DataplaneView* dataplane = input.mesh->find_dataplane(proxy_.key);
+    const security::IdentityTags tags = dataplane == nullptr ? security::IdentityTags() : identity_tags(*dataplane);
+    return parts_.issuer.secrets_for(*input.mesh, tags, refs, identities_[proxy_.key.mesh]);
+  }
+  // An egress is in every mesh what the mesh calls it.
+  const security::IdentityTags tags = {{"kuma.io/service", {"zone-egress"}}};
+  std::map<std::string, std::vector<SecretRef>> by_mesh;
+  for (const SecretRef& ref : refs) {
+    by_mesh[ref.mesh].push_back(ref);
+  }
+  std::erase_if(identities_, [&](const auto& entry) { return !by_mesh.contains(entry.first); });
+  std::vector<WireResourcePtr> all;
+  for (const auto& [name, of_mesh] : by_mesh) {
+    const mesh::MeshView* view = input.zone->find_mesh(name);
+    if (view == nullptr) {
+      return absl::InternalError(fmt::format("a secret of mesh {} is referred to, which is not there", name));
+    }
+    KUMA_ASSIGN_OR_RETURN(std::vector<WireResourcePtr> some, parts_.issuer.secrets_for(*view, tags, of_mesh, identities_[name]));
+    std::move(some.begin(), some.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+absl::StatusOr<ProxyConfigurator::Result> ProxyConfigurator::configure(const ConfiguratorInput& in) {
+  KUMA_RETURN_IF_ERROR(ensure_admin_tls(in));
+  const ProxyInput input{.key = proxy_.key, .metadata = in.metadata, .admin_tls = admin_tls_};
+  const GeneratorContext context{.interner = parts_.interner, .pieces = &parts_.pieces};
+  KUMA_ASSIGN_OR_RETURN(Generation generation, proxy_.type == ProxyType::Dataplane ? generate(*in.mesh, input, context)
+                                                                                   : generate(*in.zone, input, context));
+  KUMA_ASSIGN_OR_RETURN(std::vector<WireResourcePtr> of_secrets, secrets(in, generation.secrets));
   auto snapshot = std::make_shared<Snapshot>();
   for (size_t i = 0; i < kXdsTypeCount; ++i) {
     const XdsType type = static_cast<XdsType>(i);
     std::vector<WireResourcePtr> wires;
     if (type == XdsType::Secret) {
-      wires = std::move(secrets);
+      wires = std::move(of_secrets);
     } else {
       wires.reserve(generation.resources[i].size());
       for (GeneratedResource& resource : generation.resources[i]) {
@@ -67,13 +117,22 @@ absl::StatusOr<ProxyConfigurator::Result> ProxyConfigurator::configure(const mes
                 .generation = std::make_shared<const Generation>(std::move(generation)),
                 .certificate = std::nullopt,
                 .renew_at = std::nullopt,
-                .renewal_error = identity_.renewal_error};
-  if (identity_.identity && view.trust != nullptr) {
-    result.certificate = CertificateInfo{.issued_at = identity_.identity->issued_at,
-                                         .expires_at = identity_.identity->not_after,
-                                         .issued_backend = identity_.issued_backend,
-                                         .supported_backends = {view.trust->backend}};
-    result.renew_at = identity_.identity->renew_at();
+                .renewal_error = ""};
+  for (const auto& [name, identity] : identities_) {
+    if (!identity.identity) {
+      continue;
+    }
+    const WallTime renew_at = identity.identity->renew_at();
+    result.renew_at = result.renew_at ? std::min(*result.renew_at, renew_at) : renew_at;
+    if (!identity.renewal_error.empty()) {
+      result.renewal_error = identity.renewal_error;
+    }
+    if (in.mesh != nullptr && in.mesh->trust != nullptr) {
+      result.certificate = CertificateInfo{.issued_at = identity.identity->issued_at,
+                                           .expires_at = identity.identity->not_after,
+                                           .issued_backend = identity.issued_backend,
+                                           .supported_backends = {in.mesh->trust->backend}};
+    }
   }
   return result;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "mesh/mesh_view.h"
+#include "mesh/zone_view.h"
 #include "security/authority.h"
 #include "xds/gen/generator.h"
 #include "xds/gen/shared_pieces.h"
@@ -24,6 +26,14 @@ struct AdminAuthority {
   std::string pem;
 };
 using AdminAuthorityPtr = std::shared_ptr<const AdminAuthority>;
+
+// What a configuration is made from: the view of the dataplane's mesh, or of the zone for its own proxies.
+struct ConfiguratorInput {
+  mesh::MeshViewPtr mesh;
+  std::shared_ptr<const mesh::ZoneView> zone;  // null for dataplanes
+  ProxyMetadata metadata;
+  AdminAuthorityPtr admin;  // proxies with an admin port need it
+};
 
 // What configurations of all proxies are made with; outlives the configurators. Any thread.
 struct ConfiguratorParts {
@@ -49,16 +59,17 @@ class ProxyConfigurator {
 
   ProxyConfigurator(const ConfiguratorParts& parts, ProxyKey proxy) : parts_(parts), proxy_(std::move(proxy)) {}
 
-  // A proxy with an admin port needs `admin`. NotFound when the proxy has no resource in the view; any other error says why
-  // no configuration can be made.
-  absl::StatusOr<Result> configure(const mesh::MeshView& view, const ProxyMetadata& metadata, const AdminAuthorityPtr& admin);
+  // NotFound when the proxy has no resource in the view; any other error says why no configuration can be made.
+  absl::StatusOr<Result> configure(const ConfiguratorInput& input);
 
  private:
-  absl::Status ensure_admin_tls(const mesh::MeshView& view, const ProxyMetadata& metadata, const AdminAuthorityPtr& admin);
+  absl::Status ensure_admin_tls(const ConfiguratorInput& input);
+  std::vector<std::string> admin_addresses(const ConfiguratorInput& input) const;
+  absl::StatusOr<std::vector<WireResourcePtr>> secrets(const ConfiguratorInput& input, const std::vector<SecretRef>& refs);
 
   const ConfiguratorParts& parts_;
   const ProxyKey proxy_;
-  ProxyIdentity identity_;
+  std::map<std::string, ProxyIdentity> identities_;  // by mesh; a dataplane has one
   SnapshotPtr last_;  // sets that stay the same are taken over
   AdminTls admin_tls_;
   AdminAuthorityPtr admin_tls_authority_;  // what admin_tls_ was issued by and for
