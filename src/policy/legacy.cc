@@ -38,6 +38,19 @@ bool replaces(Rank rank, const model::Resource& policy, Rank best_rank, const mo
   return rank > best_rank || (rank == best_rank && policy.meta.creation_time > best.meta.creation_time);
 }
 
+Rank rank_of_first_source(const model::Resource& policy) {
+  Rank rank;
+  if (const FieldDescriptor* field = field_of(policy, SelectorList::Sources)) {
+    for (const Selector* selector : selectors_of(policy, field)) {
+      for (const auto& [key, value] : selector->match()) {
+        ++(value == "*" ? rank.wildcard : rank.exact);
+      }
+      break;
+    }
+  }
+  return rank;
+}
+
 const model::ResourcePtr* select_best(const mesh::ResourceList& policies, SelectorList list,
                                       const std::vector<mesh::Tags>& tag_sets) {
   const model::ResourcePtr* best = nullptr;
@@ -139,6 +152,27 @@ const model::ResourcePtr* OutboundPolicies::select(std::string_view service) con
 
 const model::ResourcePtr* select_for_inbound(const mesh::ResourceList& policies, const mesh::Tags& tags) {
   return select_best(policies, SelectorList::Destinations, {tags});
+}
+
+mesh::ResourceList all_for_inbound(const mesh::ResourceList& policies, const mesh::Tags& tags) {
+  struct Matched {
+    Rank rank;  // of the first source, whoever it is for
+    model::ResourcePtr policy;
+  };
+  std::vector<Matched> matched;
+  for (const auto& policy : policies) {
+    if (best_rank(*policy, SelectorList::Destinations, {tags})) {
+      matched.push_back({rank_of_first_source(*policy), policy});
+    }
+  }
+  std::ranges::stable_sort(matched, [](const Matched& a, const Matched& b) {
+    return a.rank != b.rank ? a.rank > b.rank : a.policy->meta.creation_time > b.policy->meta.creation_time;
+  });
+  mesh::ResourceList list;
+  for (Matched& one : matched) {
+    list.push_back(std::move(one.policy));
+  }
+  return list;
 }
 
 const model::ResourcePtr* select_for_dataplane(const mesh::ResourceList& policies, const mesh::DataplaneView& dataplane) {

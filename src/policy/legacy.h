@@ -62,6 +62,9 @@ class OutboundPolicies {
 
 // The one policy for an inbound with these tags, by destinations; null: none.
 const model::ResourcePtr* select_for_inbound(const mesh::ResourceList& policies, const mesh::Tags& tags);
+// All policies for an inbound by its tags among destinations: those whose first source is most specific first, then the
+// newest first.
+mesh::ResourceList all_for_inbound(const mesh::ResourceList& policies, const mesh::Tags& tags);
 // The one policy for a dataplane, by `selectors`; null: none.
 const model::ResourcePtr* select_for_dataplane(const mesh::ResourceList& policies, const mesh::DataplaneView& dataplane);
 

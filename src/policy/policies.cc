@@ -1,6 +1,7 @@
 #include "policy/meshaccesslog/schema.h"
 #include "policy/meshcircuitbreaker/apply.h"
 #include "policy/meshcircuitbreaker/schema.h"
+#include "policy/meshfaultinjection/apply.h"
 #include "policy/meshfaultinjection/schema.h"
 #include "policy/meshhealthcheck/apply.h"
 #include "policy/meshhealthcheck/schema.h"
@@ -8,6 +9,7 @@
 #include "policy/meshloadbalancingstrategy/apply.h"
 #include "policy/meshloadbalancingstrategy/schema.h"
 #include "policy/meshproxypatch/schema.h"
+#include "policy/meshratelimit/apply.h"
 #include "policy/meshratelimit/schema.h"
 #include "policy/meshretry/apply.h"
 #include "policy/meshretry/schema.h"
@@ -28,8 +30,8 @@ const std::vector<Policy>& policies() {
       {.type = mesh_load_balancing_strategy_type(), .apply = meshloadbalancingstrategy::apply, .leaves_out_invalid = true},
       {.type = mesh_access_log_type()},
       {.type = mesh_trace_type()},
-      {.type = mesh_fault_injection_type()},
-      {.type = mesh_rate_limit_type()},
+      {.type = mesh_fault_injection_type(), .apply = meshfaultinjection::apply},
+      {.type = mesh_rate_limit_type(), .apply = meshratelimit::apply},
       {.type = mesh_timeout_type(), .apply = meshtimeout::apply},
       {.type = mesh_traffic_permission_type(), .apply = meshtrafficpermission::apply},
       {.type = mesh_circuit_breaker_type(), .apply = meshcircuitbreaker::apply},

@@ -21,4 +21,6 @@ void set_append(::envoy::config::core::v3::HeaderValueOption& option, bool appen
   option.mutable_append()->set_value(append);
 }
 
+void set_event_log_path(::envoy::config::core::v3::HealthCheck& check, const std::string& path) { check.set_event_log_path(path); }
+
 }  // namespace kuma::policy::envoy

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/core/v3/health_check.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/type/matcher/v3/regex.pb.h"
 
@@ -16,5 +17,6 @@ void set_regex(::envoy::type::matcher::v3::RegexMatcher& matcher, const std::str
 void set_header_prefix(::envoy::config::route::v3::HeaderMatcher& header, const std::string& prefix);
 void set_header_regex(::envoy::config::route::v3::HeaderMatcher& header, const std::string& regex);
 void set_append(::envoy::config::core::v3::HeaderValueOption& option, bool append);
+void set_event_log_path(::envoy::config::core::v3::HealthCheck& check, const std::string& path);
 
 }  // namespace kuma::policy::envoy

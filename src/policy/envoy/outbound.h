@@ -24,6 +24,7 @@ struct DestinationCluster {
   // Policies with selectors; null: none.
   model::ResourcePtr timeout;
   model::ResourcePtr circuit_breaker;
+  model::ResourcePtr health_check;
   model::ResourcePtr traffic_route;    // for its load balancer
 };
 ClusterDraft draft_destination_cluster(DestinationCluster cluster);
@@ -56,6 +57,7 @@ struct OutboundListener {
   std::vector<OutboundRoute> routes;   // empty: leads nowhere
   model::ResourcePtr timeout;
   model::ResourcePtr retry;
+  model::ResourcePtr rate_limit;       // for requests that leave the mesh here
   model::ResourcePtr traffic_route;    // that the entries of `routes` refer to
 };
 ListenerDraft draft_outbound_listener(OutboundListener listener);

@@ -36,6 +36,7 @@ void make_cluster(const DestinationCluster& from, Cluster& cluster) {
   *cluster.mutable_connect_timeout() = to_duration(timeouts.connect);
   set_protocol_options(from, timeouts, cluster);
   apply_circuit_breaker(from.circuit_breaker.get(), cluster);
+  apply_health_check(from.health_check.get(), from.protocol, cluster);
   if (from.traffic_route != nullptr) {
     apply_load_balancer(from.traffic_route->as<mesh::v1alpha1::TrafficRoute>().conf().load_balancer(), cluster);
   }
@@ -61,10 +62,11 @@ ClusterDraft draft_destination_cluster(DestinationCluster cluster) {
   if (cluster.tls) {
     draft.key.add(cluster.tls->mesh).add(cluster.tls->peer_mesh).add(cluster.tls->peer_identity).add(cluster.tls->sni);
   }
-  draft.key.add(cluster.timeout).add(cluster.circuit_breaker).add(cluster.traffic_route);
+  draft.key.add(cluster.timeout).add(cluster.circuit_breaker).add(cluster.health_check).add(cluster.traffic_route);
   draft.shaped(&cluster.traffic_route);
   draft.shaped(&cluster.timeout);
   draft.shaped(&cluster.circuit_breaker);
+  draft.shaped(&cluster.health_check);
   draft.make = [cluster = std::move(cluster)](Cluster& message) { make_cluster(cluster, message); };
   return draft;
 }

@@ -7,6 +7,7 @@
 #include "policy/envoy/filters.h"
 #include "policy/envoy/names.h"
 #include "policy/envoy/outbound.h"
+#include "policy/envoy/rate_limit.h"
 #include "policy/legacy_effects.h"
 
 namespace kuma::policy::envoy {
@@ -39,6 +40,9 @@ void make_route(const OutboundListener& from, const OutboundRoute& part, const O
   *action.mutable_timeout() = to_duration(timeouts.request);
   if (part.rewrite_host) {
     action.mutable_auto_host_rewrite()->set_value(true);
+    if (from.rate_limit != nullptr) {
+      limit_rate(*from.rate_limit, route);
+    }
   }
   if (entry == nullptr) {
     route.mutable_match()->set_prefix("/");
@@ -72,6 +76,9 @@ void add_http(const OutboundListener& from, const OutboundTimeouts& timeouts, Fi
   make_route_config(from, timeouts, *hcm.mutable_route_config());
   *hcm.mutable_stream_idle_timeout() = to_duration(timeouts.stream_idle);
   *hcm.mutable_common_http_protocol_options()->mutable_idle_timeout() = to_duration(timeouts.http_idle);
+  if (from.rate_limit != nullptr) {
+    add_rate_limit(hcm);
+  }
   if (from.protocol == Protocol::Grpc) {
     add_grpc_stats(hcm);
   }
@@ -155,8 +162,8 @@ ListenerDraft draft_outbound_listener(OutboundListener from) {
       draft.key.add(cluster.name).add(cluster.weight);
     }
   }
-  draft.key.add(from.timeout).add(from.retry).add(from.traffic_route);
-  for (const auto* policy : {&from.traffic_route, &from.timeout, &from.retry}) {
+  draft.key.add(from.timeout).add(from.retry).add(from.rate_limit).add(from.traffic_route);
+  for (const auto* policy : {&from.traffic_route, &from.timeout, &from.retry, &from.rate_limit}) {
     draft.shaped(policy);
   }
   draft.make = [from = std::move(from)](Listener& message) { make_listener(from, message); };

@@ -14,7 +14,7 @@ model::JsonSchema rate() {
   return object({{"num", model::uint32(), kRequired}, {"interval", model::duration(), kRequired}});
 }
 
-const model::JsonSchema& schema() {
+const model::JsonSchema& conf_schema() {
   static const model::JsonSchema kConf = object({
       {"local",
        object({{"http", object({{"disabled", model::boolean()},
@@ -22,9 +22,13 @@ const model::JsonSchema& schema() {
                                 {"onRateLimit", object({{"status", model::uint32()}, {"headers", header_values_schema()}})}})},
                {"tcp", object({{"disabled", model::boolean()}, {"connectionRate", rate()}})}})},
   });
+  return kConf;
+}
+
+const model::JsonSchema& schema() {
   static const model::JsonSchema kSchema = object({
       {"targetRef", target_ref_schema().always(), kRequired},
-      {"from", model::array(item_schema(kConf))},
+      {"from", model::array(item_schema(conf_schema()))},
   });
   return kSchema;
 }
@@ -60,6 +64,11 @@ void validate_local(const ConfView& local, Violations& violations) {
   }
 }
 
+// What the reference lets in and Envoy refuses.
+void validate_usable(const ConfView& local, Violations& violations) {
+  check_header_values(local["http"]["onRateLimit"]["headers"], violations);
+}
+
 void validate(const model::Resource& resource, Violations& violations) {
   const ConfView spec = spec_view(resource);
   validate_target_ref(spec["targetRef"], kAnyProxy, violations);
@@ -70,6 +79,11 @@ void validate(const model::Resource& resource, Violations& violations) {
     validate_target_ref(item["targetRef"], kMeshOnly, violations);
     validate_local(item["default"]["local"], violations);
   }
+  if (violations.empty()) {
+    for (const ConfView& item : spec["from"].items()) {
+      validate_usable(item["default"]["local"], violations);
+    }
+  }
 }
 
 }  // namespace
@@ -79,6 +93,13 @@ model::ResourceType mesh_rate_limit_type() {
       target_ref_type("MeshRateLimit", "meshratelimit", "meshratelimits", "Mesh Rate Limit", "Mesh Rate Limits", schema(), validate);
   type.has_from = true;
   return type;
+}
+
+absl::Status check_mesh_rate_limit_conf(const json::value& conf) {
+  return check_merged(conf, conf_schema(), [](const ConfView& merged, Violations& violations) {
+    validate_local(merged["local"], violations);
+    validate_usable(merged["local"], violations);
+  });
 }
 
 }  // namespace kuma::policy

@@ -171,6 +171,18 @@ InboundSpec spec_of(const ProxyContext& context, const mesh::v1alpha1::Dataplane
   return spec;
 }
 
+// What the policies with selectors do to requests by source.
+void add_limits(const mesh::MeshView& view, const InboundSpec& spec, policy::ListenerDraft& listener) {
+  static constexpr std::pair<std::string_view, absl::Status (*)(const model::Resource&, Listener&)> kEffects[] = {
+      {"FaultInjection", policy::inject_faults}, {"RateLimit", policy::limit_rate_by_source}};
+  for (const auto& [type, effect] : kEffects) {
+    for (const model::ResourcePtr& one : policy::all_for_inbound(view.policies_of(type), spec.tags)) {
+      listener.change(policy::PieceKey(type).add(one), {one},
+                      [one, effect = effect](Listener& message) { return effect(*one, message); });
+    }
+  }
+}
+
 void put(ProxyContext& context, const std::shared_ptr<const InboundSpec>& spec) {
   auto subject = std::make_shared<policy::Subject>(policy::Subject{.service = spec->service(),
                                                                    .tags = spec->tags,
@@ -192,6 +204,9 @@ void put(ProxyContext& context, const std::shared_ptr<const InboundSpec>& spec) 
       [spec](Listener& message) { make_listener(*spec, message); });
   listener.subject = std::move(subject);
   listener.shaped(&spec->permission);
+  if (mesh::is_http(spec->protocol)) {
+    add_limits(context.view, *spec, listener);
+  }
   policy::ProxyResources::put(context.resources.listeners, std::move(listener));
 }
 

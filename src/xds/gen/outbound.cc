@@ -37,7 +37,9 @@ class OutboundGenerator {
         routes_(context.view.policies_of("TrafficRoute"), context.dataplane),
         timeouts_(context.view.policies_of("Timeout"), context.dataplane),
         circuit_breakers_(context.view.policies_of("CircuitBreaker"), context.dataplane),
+        health_checks_(context.view.policies_of("HealthCheck"), context.dataplane),
         retries_(context.view.policies_of("Retry"), context.dataplane),
+        rate_limits_(context.view.policies_of("RateLimit"), context.dataplane),
         tags_header_(policy::envoy::tags_header(context.dataplane.tag_sets)),
         destinations_(context.view, context.resources) {}
 
@@ -74,6 +76,9 @@ class OutboundGenerator {
     }
     listener.traffic_route = *route;
     listener.timeout = resource_or_null(timeouts_.select(service));
+    if (!context_.view.zone_egress_enabled()) {
+      listener.rate_limit = resource_or_null(rate_limits_.select(service));
+    }
     listener.tags_header = tags_header_;
     const auto& conf = (*route)->as<TrafficRoute>().conf();
     for (int i = 0; i < conf.http_size(); ++i) {
@@ -146,6 +151,7 @@ class OutboundGenerator {
            .tls = {},
            .timeout = outbound.listener.timeout,
            .circuit_breaker = for_default_split(circuit_breakers_, std::string(mesh::tag(tags, mesh::kServiceTag))),
+           .health_check = for_default_split(health_checks_, std::string(mesh::tag(tags, mesh::kServiceTag))),
            .traffic_route = outbound.listener.traffic_route});
     }
   }
@@ -154,7 +160,9 @@ class OutboundGenerator {
   policy::OutboundPolicies routes_;
   policy::OutboundPolicies timeouts_;
   policy::OutboundPolicies circuit_breakers_;
+  policy::OutboundPolicies health_checks_;
   policy::OutboundPolicies retries_;
+  policy::OutboundPolicies rate_limits_;
   std::string tags_header_;
   policy::envoy::Destinations destinations_;
   std::vector<RoutedOutbound> outbounds_;

@@ -1,0 +1,82 @@
+#include "policy/meshratelimit/apply.h"
+
+#include "base/status.h"
+#include "policy/conf_view.h"
+#include "policy/envoy/edit.h"
+#include "policy/envoy/rate_limit.h"
+#include "policy/header_values.h"
+#include "policy/legacy.h"
+#include "policy/meshratelimit/schema.h"
+#include "policy/targets.h"
+
+namespace kuma::policy::meshratelimit {
+namespace {
+
+using ::envoy::config::listener::v3::Listener;
+using ::envoy::config::route::v3::RouteConfiguration;
+
+constexpr char kName[] = "MeshRateLimit";
+
+// Nothing: no limit.
+std::optional<envoy::Rate> rate_of(const ConfView& section, std::string_view rate) {
+  const auto count = section[rate]["num"].number();
+  const auto interval = section[rate]["interval"].duration();
+  if (section["disabled"].is_true() || !count || !interval) {
+    return std::nullopt;
+  }
+  return envoy::Rate{.count = static_cast<uint32_t>(*count), .interval = *interval};
+}
+
+envoy::RefusedAnswer answer_of(const ConfView& on_rate_limit) {
+  envoy::RefusedAnswer answer;
+  if (const auto status = on_rate_limit["status"].number()) {
+    answer.status = static_cast<uint32_t>(*status);
+  }
+  add_header_values(on_rate_limit["headers"]["add"], true, Commas::Kept, answer.headers);
+  add_header_values(on_rate_limit["headers"]["set"], false, Commas::Separate, answer.headers);
+  return answer;
+}
+
+void limit_routes(const envoy::Rate& rate, const envoy::RefusedAnswer& answer, RouteConfiguration& config) {
+  envoy::for_each_route(config, [&](auto& route) {
+    if (!envoy::has_rate_limit(route)) {
+      envoy::set_rate_limit(rate, answer, route);
+    }
+  });
+}
+
+absl::Status change_listener(const json::value& merged, Listener& listener) {
+  KUMA_RETURN_IF_ERROR(check_mesh_rate_limit_conf(merged));
+  const ConfView local = ConfView(&merged, FieldPath("default"))["local"];
+  if (const auto rate = rate_of(local["http"], "requestRate")) {
+    const envoy::RefusedAnswer answer = answer_of(local["http"]["onRateLimit"]);
+    KUMA_RETURN_IF_ERROR(envoy::edit_hcms(listener, [&](envoy::Hcm& hcm) {
+      limit_routes(*rate, answer, *hcm.mutable_route_config());
+      return envoy::insert_rate_limit(hcm);
+    }));
+  }
+  if (const auto rate = rate_of(local["tcp"], "connectionRate")) {
+    for (auto& chain : *listener.mutable_filter_chains()) {
+      envoy::add_connection_limit(*rate, chain);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void apply(const ProxyPolicies& policies, ProxyResources& resources) {
+  const mesh::ResourceList& legacy = policies.view().policies_of("RateLimit");
+  for_inbound_listeners(policies.of(kName), resources, [&](ListenerDraft& draft, const RulesPtr& rules) {
+    const Rule* rule = rules->find({});
+    if (rule == nullptr || !all_for_inbound(legacy, draft.subject->tags).empty()) {
+      return;
+    }
+    PieceKey fingerprint(kName);
+    fingerprint.add(rule->conf);
+    draft.change(fingerprint, rule->conf->origins,
+                 [conf = rule->conf](Listener& listener) { return change_listener(conf->value, listener); });
+  });
+}
+
+}  // namespace kuma::policy::meshratelimit
