@@ -1,9 +1,26 @@
 #include "mesh/mesh_view.h"
 
 #include "mesh/trust.h"
+#include "mesh/v1alpha1/dataplane.pb.h"
 #include "mesh/v1alpha1/mesh.pb.h"
 
 namespace kuma::mesh {
+
+std::string identifying_service(const DataplaneView& dataplane) {
+  const auto& networking = dataplane.resource->as<v1alpha1::Dataplane>().networking();
+  std::string first;
+  const auto consider = [&](const google::protobuf::Map<std::string, std::string>& tags) {
+    const auto found = tags.find(std::string(kServiceTag));
+    if (found != tags.end() && (first.empty() || found->second < first)) {
+      first = found->second;
+    }
+  };
+  for (const auto& inbound : networking.inbound()) {
+    consider(inbound.tags());
+  }
+  consider(networking.gateway().tags());
+  return first.empty() ? "unknown" : first;
+}
 
 const Service* MeshView::find_service(std::string_view service) const {
   auto found = services.find(service);

@@ -56,6 +56,9 @@ struct DataplaneView {
 };
 using DataplanePtr = std::shared_ptr<const DataplaneView>;
 
+// The service that a dataplane is known by: of those of its inbounds and its gateway the first by name; `unknown` without.
+std::string identifying_service(const DataplaneView& dataplane);
+
 // The certificate authority of a mesh's enabled backend, as PEM.
 struct Trust {
   std::string backend;               // name of the enabled backend

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "fmt/format.h"
 
 namespace kuma::model {
@@ -89,21 +90,109 @@ std::string problem_of(const Operator& op) {
   return "";
 }
 
-}  // namespace
+constexpr std::string_view kMeshOperators = "KUMA_";
 
-absl::Status check_access_log_format(std::string_view format) {
-  for (size_t at = format.find('%'); at != std::string_view::npos; at = format.find('%', at)) {
-    const auto op = parse_operator(format.substr(at));
+std::string value_of(std::string_view command, const AccessLogValues& values) {
+  command.remove_prefix(kMeshOperators.size());
+  if (command == "SOURCE_ADDRESS") {
+    return join_host_port(values.source_address, 0);
+  }
+  if (command == "SOURCE_ADDRESS_WITHOUT_PORT") {
+    return values.source_address;
+  }
+  if (command == "SOURCE_SERVICE") {
+    return values.source_service;
+  }
+  if (command == "DESTINATION_SERVICE") {
+    return values.destination_service;
+  }
+  if (command == "MESH") {
+    return values.mesh;
+  }
+  return command == "TRAFFIC_DIRECTION" ? std::string(values.direction) : "";
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+std::string filled(const Operator& op, const AccessLogValues& values) {
+  if (op.command.starts_with(kMeshOperators)) {
+    return value_of(op.command, values);
+  }
+  if (op.command != "REQ" && op.command != "RESP" && op.command != "TRAILER") {
+    return std::string(op.whole);
+  }
+  const size_t names = static_cast<size_t>(op.arguments.data() - op.whole.data());
+  return std::string(op.whole.substr(0, names)) + lower_case(op.arguments) +
+         std::string(op.whole.substr(names + op.arguments.size()));
+}
+
+// Calls `on_text` and `on_operator` for the parts of a format, in order.
+template <typename OnText, typename OnOperator>
+absl::Status walk(std::string_view format, OnText on_text, OnOperator on_operator) {
+  size_t at = 0;
+  while (at < format.size()) {
+    const size_t percent = std::min(format.find('%', at), format.size());
+    on_text(format.substr(at, percent - at));
+    if (percent == format.size()) {
+      break;
+    }
+    const auto op = parse_operator(format.substr(percent));
     if (!op) {
-      return absl::InvalidArgumentError(fmt::format(
-          "format string is not valid: expected a command operator to start at position {}, instead got: {}", at + 1, quoted(format.substr(at))));
+      return absl::InvalidArgumentError(
+          fmt::format("format string is not valid: expected a command operator to start at position {}, instead got: {}",
+                      percent + 1, quoted(format.substr(percent))));
     }
     if (std::string problem = problem_of(*op); !problem.empty()) {
       return absl::InvalidArgumentError("format string is not valid: " + problem);
     }
-    at += op->whole.size();
+    on_operator(*op);
+    at = percent + op->whole.size();
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status check_access_log_format(std::string_view format) {
+  return walk(format, [](std::string_view) {}, [](const Operator&) {});
+}
+
+absl::StatusOr<std::string> fill_access_log_format(std::string_view format, const AccessLogValues& values) {
+  std::string out;
+  absl::Status status = walk(
+      format, [&](std::string_view text) { out += text; }, [&](const Operator& op) { out += filled(op, values); });
+  if (!status.ok()) {
+    return status;
+  }
+  return out;
+}
+
+AccessLogFields access_log_fields(std::string_view format) {
+  AccessLogFields fields;
+  const auto add_headers = [](std::string_view names, std::set<std::string>& to) {
+    const size_t split = std::min(names.find('?'), names.size());
+    for (const std::string_view name : {names.substr(0, split), names.substr(std::min(split + 1, names.size()))}) {
+      if (!name.empty()) {
+        to.insert(lower_case(name));
+      }
+    }
+  };
+  const absl::Status status = walk(format, [](std::string_view) {}, [&](const Operator& op) {
+    if (op.command == "REQ") {
+      add_headers(op.arguments, fields.request_headers);
+    } else if (op.command == "RESP") {
+      add_headers(op.arguments, fields.response_headers);
+    } else if (op.command == "TRAILER") {
+      add_headers(op.arguments, fields.response_trailers);
+    } else if (op.command == "FILTER_STATE") {
+      fields.filter_state.emplace(op.arguments);
+    }
+  });
+  return status.ok() ? fields : AccessLogFields();
 }
 
 }  // namespace kuma::model

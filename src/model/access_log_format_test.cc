@@ -49,5 +49,39 @@ TEST(AccessLogFormat, Takes_what_Envoy_and_the_mesh_know) {
   }
 }
 
+std::string filled(std::string_view format) {
+  const AccessLogValues values{"default", "10.0.0.1", "web", "backend", "OUTBOUND"};
+  const auto text = fill_access_log_format(format, values);
+  return text.ok() ? *text : std::string(message_of(text.status()));
+}
+
+TEST(AccessLogFormat, Operators_of_the_mesh_become_their_values) {
+  EXPECT_EQ(filled("%KUMA_MESH%/%KUMA_SOURCE_SERVICE%>%KUMA_DESTINATION_SERVICE% %KUMA_TRAFFIC_DIRECTION%"),
+            "default/web>backend OUTBOUND");
+  EXPECT_EQ(filled("%KUMA_SOURCE_ADDRESS% %KUMA_SOURCE_ADDRESS_WITHOUT_PORT%"), "10.0.0.1:0 10.0.0.1");
+  EXPECT_EQ(filled("<%KUMA_NO_SUCH_THING%>"), "<>");
+  const auto ipv6 = fill_access_log_format("%KUMA_SOURCE_ADDRESS%", {.mesh = "", .source_address = "fd00::1", .source_service = "", .destination_service = "", .direction = ""});
+  EXPECT_EQ(*ipv6, "[fd00::1]:0");
+}
+
+TEST(AccessLogFormat, Names_of_headers_become_lower_case_and_nothing_else_does) {
+  EXPECT_EQ(filled("%REQ(X-A?:PATH):10% %RESP(B)% %TRAILER(C)%"), "%REQ(x-a?:path):10% %RESP(b)% %TRAILER(c)%");
+  EXPECT_EQ(filled("%START_TIME(%Y)% %DYNAMIC_METADATA(Ns:Key)% %FILTER_STATE(Key)% Text"),
+            "%START_TIME(%Y)% %DYNAMIC_METADATA(Ns:Key)% %FILTER_STATE(Key)% Text");
+}
+
+TEST(AccessLogFormat, A_format_that_is_none_is_not_filled_in) {
+  EXPECT_EQ(filled("100% x"), "format string is not valid: expected a command operator to start at position 4, instead got: \"% x\"");
+}
+
+TEST(AccessLogFormat, Lists_the_headers_that_are_printed) {
+  const AccessLogFields fields = access_log_fields("%REQ(X-B?x-a)% %REQ(x-b)% %RESP(Y)% %TRAILER(Z)% %FILTER_STATE(Key)%");
+  EXPECT_EQ(fields.request_headers, (std::set<std::string>{"x-a", "x-b"}));
+  EXPECT_EQ(fields.response_headers, (std::set<std::string>{"y"}));
+  EXPECT_EQ(fields.response_trailers, (std::set<std::string>{"z"}));
+  EXPECT_EQ(fields.filter_state, (std::set<std::string>{"Key"}));
+  EXPECT_TRUE(access_log_fields("%").request_headers.empty());
+}
+
 }  // namespace
 }  // namespace kuma::model

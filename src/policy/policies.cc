@@ -1,3 +1,4 @@
+#include "policy/meshaccesslog/apply.h"
 #include "policy/meshaccesslog/schema.h"
 #include "policy/meshcircuitbreaker/apply.h"
 #include "policy/meshcircuitbreaker/schema.h"
@@ -16,6 +17,7 @@
 #include "policy/meshtcproute/schema.h"
 #include "policy/meshtimeout/apply.h"
 #include "policy/meshtimeout/schema.h"
+#include "policy/meshtrace/apply.h"
 #include "policy/meshtrace/schema.h"
 #include "policy/meshtrafficpermission/apply.h"
 #include "policy/meshtrafficpermission/schema.h"
@@ -28,8 +30,8 @@ const std::vector<Policy>& policies() {
       {.type = mesh_http_route_type()},
       {.type = mesh_tcp_route_type()},
       {.type = mesh_load_balancing_strategy_type(), .apply = meshloadbalancingstrategy::apply, .leaves_out_invalid = true},
-      {.type = mesh_access_log_type()},
-      {.type = mesh_trace_type()},
+      {.type = mesh_access_log_type(), .apply = meshaccesslog::apply, .leaves_out_invalid = true},
+      {.type = mesh_trace_type(), .apply = meshtrace::apply, .leaves_out_invalid = true},
       {.type = mesh_fault_injection_type(), .apply = meshfaultinjection::apply},
       {.type = mesh_rate_limit_type(), .apply = meshratelimit::apply},
       {.type = mesh_timeout_type(), .apply = meshtimeout::apply},

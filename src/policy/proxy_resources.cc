@@ -32,6 +32,10 @@ std::string_view origin_name(Origin origin) {
       return "ingress";
     case Origin::Egress:
       return "egress";
+    case Origin::AccessLog:
+      return "meshaccesslog";
+    case Origin::Trace:
+      return "mesh-trace";
   }
   return "";
 }

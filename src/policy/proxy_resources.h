@@ -22,7 +22,8 @@ namespace kuma::policy {
 
 // Which part of a proxy's configuration a resource belongs to. Policies find their targets by it.
 enum class Origin {
-  Admin, Prometheus, Transparent, Inbound, Outbound, DirectAccess, Tracing, Probe, Dns, Secrets, Gateway, Ingress, Egress
+  Admin, Prometheus, Transparent, Inbound, Outbound, DirectAccess, Tracing, Probe, Dns, Secrets, Gateway, Ingress, Egress,
+  AccessLog, Trace  // collectors of MeshAccessLogs and MeshTraces
 };
 std::string_view origin_name(Origin origin);  // "inbound", as users write it in ProxyTemplates
 
@@ -163,6 +164,9 @@ class ProxyResources {
   std::vector<ProxyOutbound> outbounds;
   // Connections are redirected to the proxy by the kernel, so its listeners need not bind their addresses.
   bool transparent = false;
+  // Where kuma-dp reads access logs that it sends on; empty: it doesn't.
+  std::string access_log_path;
+  bool access_log_pipe = true;  // false: a kuma-dp so old that it serves gRPC there, for TrafficLogs
 
   // By name; one that is set again replaces the earlier one.
   std::map<std::string, ClusterDraft> clusters;

@@ -23,4 +23,8 @@ void set_append(::envoy::config::core::v3::HeaderValueOption& option, bool appen
 
 void set_event_log_path(::envoy::config::core::v3::HealthCheck& check, const std::string& path) { check.set_event_log_path(path); }
 
+void set_split_spans(::envoy::config::trace::v3::ZipkinConfig& zipkin, bool split) {
+  zipkin.set_split_spans_for_request(split);
+}
+
 }  // namespace kuma::policy::envoy

@@ -1,7 +1,11 @@
 #include "policy/meshaccesslog/schema.h"
 
+#include "base/status.h"
 #include "base/text.h"
+#include "model/access_log_format.h"
 #include "model/selectors.h"
+#include "policy/envoy/collector.h"
+#include "policy/meshaccesslog/backend.h"
 #include "policy/target_ref_schema.h"
 
 namespace kuma::policy {
@@ -50,6 +54,13 @@ bool is_address(std::string_view address) {
   return digits && std::stoul(std::string(port)) <= 65535 && (is_ip_address(host) || model::is_dns_name(host));
 }
 
+// The reference takes any text here, and then no proxy that logs with it gets a configuration any more.
+void check_operators(const ConfView& format, Violations& violations) {
+  if (const absl::Status status = model::check_access_log_format(format.text()); !status.ok()) {
+    violations.add(format.path(), "{}", message_of(status));
+  }
+}
+
 void validate_pair(const ConfView& pair, Violations& violations) {
   const ConfView key = pair["key"];
   const ConfView value = pair["value"];
@@ -59,10 +70,11 @@ void validate_pair(const ConfView& pair, Violations& violations) {
   if (value.text().empty()) {
     violations.add(value.path(), "value cannot be empty");
   }
-  // Envoy gets the pairs as the text of an object, so what would need escapes does not work.
+  // The reference makes an object of the pairs' text, so what would need escapes does not work there.
   if (!parse_json(fmt::format("{{\"{}\": \"{}\"}}", key.text(), value.text())).ok()) {
     violations.add(pair.path(), "is not a valid JSON object");
   }
+  check_operators(value, violations);
 }
 
 void validate_format(const ConfView& format, Violations& violations) {
@@ -78,8 +90,23 @@ void validate_format(const ConfView& format, Violations& violations) {
   if (json ? body.empty() : body.text().empty()) {
     violations.add(body.path(), "must not be empty");
   }
+  if (!json) {
+    check_operators(body, violations);
+  }
   for (const ConfView& pair : body.items()) {
     validate_pair(pair, violations);
+  }
+}
+
+void validate_collector(const ConfView& section, Violations& violations) {
+  const ConfView endpoint = section["endpoint"];
+  if (const auto collector = envoy::parse_otlp_endpoint(endpoint.text()); !collector.ok()) {
+    violations.add(endpoint.path(), "{}", message_of(collector.status()));
+  }
+  if (const ConfView body = section["body"]; body) {
+    if (const absl::Status status = meshaccesslog::check_body(body.value()); !status.ok()) {
+      violations.add(body.path(), "{}", message_of(status));
+    }
   }
 }
 
@@ -96,7 +123,11 @@ void validate_backend(const ConfView& backend, Violations& violations) {
   if (type == "File" && !is_file_path(section["path"].text())) {
     violations.add(section["path"].path(), "file backend requires a valid path");
   }
-  validate_format(section["format"], violations);
+  if (type == "OpenTelemetry") {
+    validate_collector(section, violations);
+  } else {
+    validate_format(section["format"], violations);
+  }
 }
 
 void validate_conf(const ConfView& conf, Violations& violations) {

@@ -2,7 +2,9 @@
 
 #include <charconv>
 
+#include "base/status.h"
 #include "boost/url/parse.hpp"
+#include "policy/envoy/collector.h"
 #include "policy/target_ref_schema.h"
 
 namespace kuma::policy {
@@ -77,6 +79,13 @@ void validate_backend(const ConfView& backend, Violations& violations) {
   const ConfView section = backend[type == "Zipkin" ? "zipkin" : type == "Datadog" ? "datadog" : "openTelemetry"];
   if (!section) {
     violations.add(section.path(), "must be defined");
+    return;
+  }
+  if (type == "OpenTelemetry") {
+    const ConfView endpoint = section["endpoint"];
+    if (const auto collector = envoy::parse_otlp_endpoint(endpoint.text()); !collector.ok()) {
+      violations.add(endpoint.path(), "{}", message_of(collector.status()));
+    }
     return;
   }
   const ConfView url = section["url"];

@@ -117,6 +117,7 @@ absl::StatusOr<Generation> generate(const mesh::MeshView& view, const ProxyInput
   if (absl::Status status = run_generators(proxy_context); !status.ok()) {
     return annotate(status, R"(imports[0]{{name="default-proxy"}})");
   }
+  generate_logs_and_traces(proxy_context);
   if (!resources.secrets.empty() && view.trust != nullptr && !view.trust->problem.empty()) {
     return absl::FailedPreconditionError(
         fmt::format("failed to generate dataplane identity cert and CAs: {}", view.trust->problem));

@@ -48,6 +48,12 @@ ProxyInput input_of(const json::value& proxy) {
       *setting = port->to_number<uint32_t>();
     }
   }
+  if (const json::value* features = find(proxy, "features")) {
+    input.metadata.features.clear();
+    for (const json::value& feature : features->get_array()) {
+      input.metadata.features.emplace_back(feature.get_string());
+    }
+  }
   input.metadata.metrics_cert_path = text_of(proxy, "metricsCertPath");
   input.metadata.metrics_key_path = text_of(proxy, "metricsKeyPath");
   return input;

@@ -52,6 +52,9 @@ class MetricsPlaces {
   std::optional<MetricsPlace> usual_;
 };
 
+// What TrafficLog and TrafficTrace add to the listeners that are there.
+void generate_logs_and_traces(ProxyContext& context);
+
 // A listener that clients connect to from outside of the proxy.
 void set_inbound_listener(::envoy::config::listener::v3::Listener& listener, std::string_view name, std::string_view address,
                           uint32_t port);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "absl/hash/hash.h"
@@ -14,6 +15,7 @@ using TransparentProxying = mesh::v1alpha1::Dataplane::Networking::TransparentPr
 using policy::ProxyOutbound;
 
 constexpr char kAddressDefault[] = "127.0.0.1";
+constexpr std::string_view kAccessLogPipe = "feature-tcp-accesslog-via-named-pipe";
 
 // Where the proxy or its application listens: a VIP there would take the application's own traffic away.
 std::set<std::pair<std::string, uint32_t>> own_addresses(const mesh::DataplaneView& dataplane,
@@ -130,6 +132,9 @@ uint64_t vip_fingerprint(const mesh::MeshView& view, const mesh::DataplaneView& 
 void resolve_outbounds(ProxyContext& context) {
   const auto& redirection = context.spec.networking().transparent_proxying();
   context.resources.transparent = redirection.redirect_port_inbound() != 0 && redirection.redirect_port_outbound() != 0;
+  const ProxyMetadata& metadata = context.proxy.metadata;
+  context.resources.access_log_path = metadata.access_log_socket_path;
+  context.resources.access_log_pipe = std::ranges::find(metadata.features, kAccessLogPipe) != metadata.features.end();
   context.resources.outbounds = outbounds_of(context.view, context.dataplane, context.pieces);
 }
 

@@ -138,6 +138,7 @@ class Rig {
     proxy.metadata.admin_address = "127.0.0.1";
     proxy.metadata.metrics_socket_path = "/tmp/kuma-mh.sock";
     proxy.metadata.access_log_socket_path = "/tmp/kuma-al.sock";
+    proxy.metadata.features = {"feature-tcp-accesslog-via-named-pipe"};
     proxy.admin_tls = {"-----BEGIN CERTIFICATE-----\nca", "-----BEGIN CERTIFICATE-----\nserver",
                        "-----BEGIN PRIVATE KEY-----\nkey"};
     return proxy;
