@@ -24,6 +24,7 @@ LEVELS = {  # folder -> folders that it may include, besides itself and base
     "kds": ["manager", "insight", "security", "net", "store", "model", "observe", "policy"],
     "plan": ["xds/gen", "policy", "mesh", "model"],
     "api": ["manager", "insight", "plan", "xds/gen", "xds/server", "policy", "mesh", "security", "net", "config", "observe", "store", "model"],
+    "mads": ["xds/gen", "policy", "mesh", "store", "model", "net"],
     "dp": ["model", "net"], "ctl": ["model", "policy", "net", "security"],
 }
 LINES_MAX = 700

@@ -16,15 +16,20 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "config/load.h"
 #include "insight/dataplane_gc.h"
 #include "insight/finalizer.h"
+#include "insight/metered_store.h"
 #include "insight/resyncer.h"
+#include "mads/service.h"
 #include "manager/initial_resources.h"
 #include "manager/resource_manager.h"
 #include "manager/token_issuer.h"
 #include "manager/token_validator.h"
 #include "manager/vip_allocator.h"
+#include "multizone.h"
+#include "mesh/v1alpha1/zone_ingress.pb.h"
 #include "net/server.h"
 #include "net/worker_pool.h"
 #include "policy/policy.h"
@@ -34,6 +39,7 @@
 #include "xds/bootstrap/handler.h"
 #include "xds/server/ads_service.h"
 #include "xds/server/engine.h"
+#include "xds/server/health_service.h"
 
 namespace kuma {
 namespace {
@@ -211,6 +217,9 @@ struct ControlPlane::Impl {
   std::unique_ptr<xds::Engine> engine;
   std::unique_ptr<xds::ProxyAuthenticator> authenticator;
   std::unique_ptr<xds::ProxyRegistrar> registrar;
+  std::unique_ptr<mads::Service> monitoring;
+  std::unique_ptr<xds::HealthService> health;
+  std::unique_ptr<Multizone> multizone;
   std::vector<std::unique_ptr<net::Server>> servers;
   std::shared_ptr<void> initial_timer;
   bool stopped = false;
@@ -219,14 +228,30 @@ struct ControlPlane::Impl {
   absl::Status start_store();
   void start_engine();
   absl::Status start_vips();
+  void write_available_services(const std::string& ingress, const xds::AvailableServices::List& services);
   absl::Status start_dp_server();
   absl::Status start_api();
   absl::Status start_diagnostics();
+  absl::Status start_monitoring();
+  void start_health(net::Server& server);
+  void publish_info();
+  absl::Status start_multizone();
   absl::Status listen(net::ServerOptions options, net::HttpHandler handler, const std::function<void(net::Server&)>& prepare = {});
   void ensure_initial();
   net::Loop& engine_loop() { return engine_loops.at(0); }
   net::Loop& status_loop() { return status_loops.at(0); }
 };
+
+// What the program is. Each control plane leads by itself: nothing is shared that only one of several may do.
+void ControlPlane::Impl::publish_info() {
+  metrics
+      .gauge("cp_info", "What this control plane is",
+             {{"build_date", std::string(kBuildDate)}, {"cluster_id", manager::find_cluster_id(manager->secrets())},
+              {"git_commit", std::string(kGitCommit)}, {"git_tag", std::string(kGitTag)}, {"instance_id", instance_id},
+              {"product", std::string(kProduct)}, {"version", std::string(kVersion)}})
+      .set(1);
+  metrics.gauge("leader", "1 when this control plane does what one of several has to do").set(1);
+}
 
 absl::Status ControlPlane::Impl::start() {
   KUMA_RETURN_IF_ERROR(start_store());
@@ -235,10 +260,13 @@ absl::Status ControlPlane::Impl::start() {
     KUMA_RETURN_IF_ERROR(start_vips());
   }
   ensure_initial();
+  publish_info();
   KUMA_RETURN_IF_ERROR(start_diagnostics());
+  KUMA_RETURN_IF_ERROR(start_multizone());
   KUMA_RETURN_IF_ERROR(start_api());
   if (!config.is_global()) {
     KUMA_RETURN_IF_ERROR(start_dp_server());
+    KUMA_RETURN_IF_ERROR(start_monitoring());
   }
   log->info("ready: {} control plane {}, store {}, API on {}, proxies on {}", config.mode, instance_id, store->kind(),
             config.api_server.http.port, config.dp_server.port);
@@ -246,7 +274,8 @@ absl::Status ControlPlane::Impl::start() {
 }
 
 absl::Status ControlPlane::Impl::start_store() {
-  KUMA_ASSIGN_OR_RETURN(store, open_store(config, registry, instance_id));
+  KUMA_ASSIGN_OR_RETURN(auto opened, open_store(config, registry, instance_id));
+  store = std::make_unique<insight::MeteredStore>(std::move(opened), system_clock(), metrics);
   const manager::Options options = manager_options(config);
   manager = std::make_unique<manager::ResourceManager>(
       manager::ResourceManager::Parts{.registry = registry, .store = *store, .keys = keys, .pending = pending, .clock = system_clock()}, options);
@@ -271,6 +300,22 @@ void ControlPlane::Impl::ensure_initial() {
   });
 }
 
+// What the zone offers to others by way of one of its ingresses. Whatever goes wrong, the next change or resync tries again.
+void ControlPlane::Impl::write_available_services(const std::string& ingress, const xds::AvailableServices::List& services) {
+  const auto stored = manager->upsert(*registry.find("ZoneIngress"), {"", ingress}, [&](model::Resource& resource) -> absl::Status {
+    if (resource.meta.version == 0) {
+      return absl::NotFoundError("it is gone");
+    }
+    auto spec = std::make_shared<::kuma::mesh::v1alpha1::ZoneIngress>(resource.as<::kuma::mesh::v1alpha1::ZoneIngress>());
+    *spec->mutable_availableservices() = services;
+    resource.message = std::move(spec);
+    return absl::OkStatus();
+  });
+  if (!stored.ok() && !absl::IsNotFound(stored.status())) {
+    log->warn("what the zone offers through its ingress {} could not be stored: {}", ingress, message_of(stored.status()));
+  }
+}
+
 void ControlPlane::Impl::start_engine() {
   const Clock& clock = system_clock();
   insights = std::make_unique<xds::InsightWriter>(
@@ -284,7 +329,8 @@ void ControlPlane::Impl::start_engine() {
                            .vip_naming = {.domain = config.dns_server.domain, .service_port = config.dns_server.service_vip_port},
                            .auto_reachable = config.experimental.auto_reachable_services,
                            .resolve_interval = config.general.dns_cache_ttl,
-                           .jobs_max = 2 * generator_count()},
+                           .jobs_max = 2 * generator_count(),
+                           .ingress_tag_filters = config.experimental.ingress_tag_filters},
       xds::Engine::Parts{.registry = registry,
                          .store = *store,
                          .clock = clock,
@@ -295,7 +341,10 @@ void ControlPlane::Impl::start_engine() {
                          .on_certificate = [this](const auto& key, const auto& certificate) { insights->set_certificate(key, certificate); },
                          .on_gone = [this](const auto& key) { insights->forget_certificate(key); },
                          .resolve = resolve,
-                         .read_file = read_file});
+                         .read_file = read_file,
+                         .write_available_services = [this](const auto& ingress, const auto& services) {
+                           (void)workers.try_post([this, ingress, services] { write_available_services(ingress, services); });
+                         }});
   engine->start();
 
   if (!config.is_zone()) {
@@ -307,8 +356,12 @@ void ControlPlane::Impl::start_engine() {
   if (config.is_zone()) {
     types.push_back("ZoneIngressInsight");
   }
+  if (config.is_global()) {
+    types = {"ZoneInsight"};
+  }
+  const std::chrono::nanoseconds idle_timeout = config.is_global() ? config.metrics.zone.idle_timeout : config.metrics.dataplane.idle_timeout;
   finalizer = std::make_unique<insight::Finalizer>(registry, *store, clock, status_loop(), &metrics,
-                                                   insight::FinalizerOptions{.types = types, .idle_timeout = config.metrics.dataplane.idle_timeout});
+                                                   insight::FinalizerOptions{.types = types, .idle_timeout = idle_timeout});
   finalizer->start();
   if (!config.is_global()) {
     dataplane_gc = std::make_unique<insight::DataplaneGc>(
@@ -354,6 +407,19 @@ absl::Status ControlPlane::Impl::start_diagnostics() {
   return listen(std::move(options), api::make_diagnostics(metrics));
 }
 
+absl::Status ControlPlane::Impl::start_multizone() {
+  Multizone::Parts parts{.config = config, .registry = registry, .store = *store, .manager = *manager, .validator = *validator, .metrics = metrics,
+                         .instance_id = instance_id, .tls = nullptr,
+                         .fetch_admin_page = api::make_admin_client(loops, {.tls = api::make_admin_tls(manager->secrets(), system_clock()),
+                                                                            .default_port = config.bootstrap_server.admin_port})};
+  if (config.is_global() && config.multizone.global.tls_enabled) {
+    KUMA_ASSIGN_OR_RETURN(const net::TlsServerConfig tls, tls_config(config.multizone.global.tls));
+    KUMA_ASSIGN_OR_RETURN(parts.tls, net::make_tls_server(tls));
+  }
+  KUMA_ASSIGN_OR_RETURN(multizone, Multizone::start(std::move(parts)));
+  return absl::OkStatus();
+}
+
 absl::Status ControlPlane::Impl::start_api() {
   api::ApiDeps deps{
       .config = config,
@@ -365,9 +431,9 @@ absl::Status ControlPlane::Impl::start_api() {
       .authenticate = api::make_authenticator(*validator),
       .tokens = api::make_token_issuers(*issuer, config),
       .wait_for_secrets = api::make_secret_waiter(pending),
-      .fetch_admin_page = api::make_admin_client(loops, {.tls = api::make_admin_tls(manager->secrets(), system_clock()),
-                                                         .default_port = config.bootstrap_server.admin_port}),
+      .fetch_admin_page = multizone->fetch_admin_page(),
       .find_view = [this](std::string_view mesh) { return engine->view(mesh); },
+      .name_problems = [this](const std::string& mesh) { return vips == nullptr ? std::vector<std::string>() : vips->problems(mesh); },
       .resolve = resolve,
       .read_file = read_file,
       .cluster_id = [this] { return manager::find_cluster_id(manager->secrets()); },
@@ -416,7 +482,35 @@ absl::Status ControlPlane::Impl::start_dp_server() {
     xds::serve_ads(server, {.control_plane_id = instance_id, .nack_backoff = config.xds_server.nack_backoff},
                    {.registry = registry, .clock = system_clock(), .engine = *engine, .authenticator = *authenticator,
                     .registrar = *registrar, .insights = *insights, .workers = workers, .metrics = metrics});
+    if (config.dp_server.hds.enabled) {
+      start_health(server);
+    }
   });
+}
+
+void ControlPlane::Impl::start_health(net::Server& server) {
+  const auto& hds = config.dp_server.hds;
+  const auto& checks = hds.check_defaults;
+  health = std::make_unique<xds::HealthService>(
+      xds::HealthCheckSettings{.report_interval = hds.interval, .timeout = checks.timeout, .interval = checks.interval,
+                               .no_traffic_interval = checks.no_traffic_interval, .healthy_threshold = checks.healthy_threshold,
+                               .unhealthy_threshold = checks.unhealthy_threshold},
+      xds::HealthService::Parts{.registry = registry, .store = *store, .manager = *manager, .authenticator = *authenticator,
+                                .workers = workers, .metrics = metrics});
+  health->serve(server);
+}
+
+absl::Status ControlPlane::Impl::start_monitoring() {
+  const config::MonitoringAssignmentServer& settings = config.monitoring_assignment_server;
+  net::ServerOptions options{.name = "mads-server", .address = "", .port = static_cast<uint16_t>(settings.port)};
+  if (settings.tls_enabled) {
+    KUMA_ASSIGN_OR_RETURN(const net::TlsServerConfig tls, tls_config(settings.tls));
+    KUMA_ASSIGN_OR_RETURN(options.tls, net::make_tls_server(tls));
+  }
+  monitoring = std::make_unique<mads::Service>(
+      mads::Service::Options{.refresh_interval = settings.assignment_refresh_interval, .fetch_timeout = settings.default_fetch_timeout},
+      registry, *store, engine_loop());
+  return listen(std::move(options), monitoring->http_handler(), [this](net::Server& server) { monitoring->serve_grpc(server); });
 }
 
 absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::start(config::Config config) {
@@ -440,6 +534,15 @@ void ControlPlane::stop() {
   }
   for (const auto& server : parts.servers) {
     server->stop(kStopGrace);
+  }
+  if (parts.monitoring != nullptr) {
+    parts.monitoring->stop();
+  }
+  if (parts.health != nullptr) {
+    parts.health->stop();
+  }
+  if (parts.multizone != nullptr) {
+    parts.multizone->stop();
   }
   parts.pending.stop();
   if (parts.vips != nullptr) {

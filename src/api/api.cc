@@ -147,6 +147,8 @@ class Api {
     add_envoy_admin_routes(router_, deps_);
     add_inspect_routes(router_, deps_);
     add_plan_routes(router_, deps_);
+    add_name_routes(router_, deps_);
+    add_problem_routes(router_, deps_);
   }
 
   // Fills in the route and its parameters, or says why there is none.

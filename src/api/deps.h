@@ -68,6 +68,8 @@ struct ApiDeps {
   FetchAdminPage fetch_admin_page = nullptr;
   // The newest view of a mesh, null when there is none. For inspection.
   std::function<mesh::MeshViewPtr(std::string_view mesh)> find_view = nullptr;
+  // Names of a mesh that can't be had, and why. Null: nobody gives out names here.
+  std::function<std::vector<std::string>(const std::string& mesh)> name_problems = nullptr;
   // What a view made for one question needs, where the engine's does not do: the address of a host name (empty: it has
   // none) and files that certificate authorities name. May wait; on the worker.
   std::function<std::string(const std::string& host)> resolve = nullptr;

@@ -14,23 +14,7 @@
 namespace kuma::api {
 namespace {
 
-using policy::SelectorList;
-
 constexpr std::string_view kPolicyTitle = "Could not retrieve policy";
-
-// Whether a policy applies to a dataplane in any way: by its top-level targetRef, its selectors, or as a source or a
-// destination.
-bool applies(const model::Resource& policy, const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {
-  if (policy.type->is_target_ref) {
-    return !policy::selected_inbounds(policy, view, dataplane, policy::selectable_inbounds(view, dataplane)).empty();
-  }
-  for (const SelectorList list : {SelectorList::Selectors, SelectorList::Sources, SelectorList::Destinations}) {
-    if (policy::has_list(policy, list) && policy::best_rank(policy, list, dataplane.tag_sets)) {
-      return true;
-    }
-  }
-  return false;
-}
 
 json::object dataplane_item(const model::Resource& dataplane) {
   return {{"mesh", dataplane.meta.mesh}, {"name", dataplane.meta.name}, {"type", "Dataplane"}};

@@ -1,6 +1,8 @@
 #include "api/inspect_view.h"
 
 #include "mesh/view_builder.h"
+#include "policy/legacy.h"
+#include "policy/matched.h"
 
 namespace kuma::api {
 namespace {
@@ -19,7 +21,11 @@ std::vector<model::Change> changes_of(const ApiDeps& deps, std::string_view mesh
 
 std::unique_ptr<mesh::ViewBuilder> build_view(const ApiDeps& deps, std::string_view mesh) {
   auto builder = std::make_unique<mesh::ViewBuilder>(
-      deps.registry, mesh::ViewOptions{.zone = deps.config.multizone.zone.name, .read_file = deps.read_file});
+      deps.registry, mesh::ViewOptions{.zone = deps.config.multizone.zone.name,
+                                       .read_file = deps.read_file,
+                                       .vip_naming = {.domain = deps.config.dns_server.domain,
+                                                      .service_port = deps.config.dns_server.service_vip_port},
+                                       .auto_reachable = deps.config.experimental.auto_reachable_services});
   builder->apply(changes_of(deps, mesh));
   for (const std::string& host : deps.resolve == nullptr ? std::vector<std::string>() : builder->hosts()) {
     builder->set_resolved(host, deps.resolve(host));
@@ -38,6 +44,18 @@ mesh::MeshViewPtr inspect_view(const ApiDeps& deps, std::string_view mesh) {
     return deps.find_view(mesh);
   }
   return build_view(deps, mesh)->find(mesh);
+}
+
+bool applies(const model::Resource& policy, const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {
+  if (policy.type->is_target_ref) {
+    return !policy::selected_inbounds(policy, view, dataplane, policy::selectable_inbounds(view, dataplane)).empty();
+  }
+  for (const policy::SelectorList list : {policy::SelectorList::Selectors, policy::SelectorList::Sources, policy::SelectorList::Destinations}) {
+    if (policy::has_list(policy, list) && policy::best_rank(policy, list, dataplane.tag_sets)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace kuma::api

@@ -14,4 +14,8 @@ mesh::MeshViewPtr inspect_view(const ApiDeps& deps, std::string_view mesh);
 // The view with changes laid over it that nobody stored, made from the store for this question. On the worker.
 mesh::MeshUpdate overlay_view(const ApiDeps& deps, std::string_view mesh, const std::vector<model::Change>& changes);
 
+// Whether a policy applies to a dataplane in any way: by its top-level targetRef, its selectors, or as a source or a
+// destination.
+bool applies(const model::Resource& policy, const mesh::MeshView& view, const mesh::DataplaneView& dataplane);
+
 }  // namespace kuma::api

@@ -18,9 +18,14 @@ void add_token_routes(Router& router, const ApiDeps& deps);
 void add_envoy_admin_routes(Router& router, const ApiDeps& deps);
 // What applies to a dataplane, and to which dataplanes a policy applies.
 void add_inspect_routes(Router& router, const ApiDeps& deps);
+// What is left out of dataplanes' configurations, and why; of a dataplane, and of a policy.
+void add_problem_routes(Router& router, const ApiDeps& deps);
 
 // `/meshes/{mesh}/_plan`: what a change would do; `…/dataplanes/{name}/_explain`: why a dataplane does what it does.
 void add_plan_routes(Router& router, const ApiDeps& deps);
+// `/meshes/{mesh}/_names?name=`: the names of transparent proxies, their addresses, where they lead and who asked for them, and
+// what names can't be had.
+void add_name_routes(Router& router, const ApiDeps& deps);
 
 // Whether the API refuses to write a type here (spec/rest-api.md §10).
 bool is_read_only(const model::ResourceType& type, const config::Config& config);

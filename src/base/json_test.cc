@@ -88,5 +88,12 @@ TEST(ToJson, Prints_numbers_as_Go_does) {
   EXPECT_EQ(to_json(json::value(1e9)), "1000000000");
 }
 
+TEST(Yaml, Refuses_what_belongs_to_no_value_instead_of_reading_it_forever) {
+  for (const char* text : {", ", ",", "a: b\n---\n, c", "- a\n---\n,"}) {
+    EXPECT_FALSE(parse_yaml_documents(text).ok()) << text;
+  }
+  EXPECT_EQ(parse_yaml_documents("---\n---\na: 1\n---\n").value().size(), 1U);
+}
+
 }  // namespace
 }  // namespace kuma

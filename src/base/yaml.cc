@@ -123,7 +123,13 @@ absl::StatusOr<json::value> convert(const YAML::Node& node, size_t depth, Expans
 // aliases stand for billions of values, and nesting without bound exhausts the stack of a recursive reader.
 class Measure final : public YAML::EventHandler {
  public:
-  void OnDocumentStart(const YAML::Mark&) override {}
+  // The library takes what belongs to no value (a `,` outside of a list) for an empty document, again and again.
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == last_start_) {
+      throw YAML::ParserException(mark, "expected a value");
+    }
+    last_start_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark&, YAML::anchor_t anchor) override { leaf(anchor); }
   void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t anchor, const std::string&) override { leaf(anchor); }
@@ -145,6 +151,7 @@ class Measure final : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
  private:
+  int last_start_ = -1;  // where the last document began
   struct Open {
     YAML::anchor_t anchor;
     size_t size;

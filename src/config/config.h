@@ -203,6 +203,7 @@ struct MultizoneGlobal {
   std::chrono::nanoseconds nack_backoff = std::chrono::seconds(5);
   bool disable_sotw = false;
   std::chrono::nanoseconds response_backoff{};
+  std::string auth_type = "none";  // none, cpToken: zones prove who they are by a zone token of scope `cp`
   struct ZoneHealthCheck {
     std::chrono::nanoseconds poll_interval{};
     std::chrono::nanoseconds timeout{};
@@ -219,6 +220,7 @@ struct MultizoneZone {
   std::chrono::nanoseconds msg_send_timeout = std::chrono::minutes(1);
   std::chrono::nanoseconds nack_backoff = std::chrono::seconds(5);
   std::chrono::nanoseconds response_backoff{};
+  std::string auth_cp_token_path;  // file with the token that the global asks for; read at each connection
 };
 
 struct DnsServer {

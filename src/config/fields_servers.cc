@@ -150,6 +150,7 @@ void add_multizone(FieldList& list, Config::Multizone& multizone) {
            &multizone.global.zone_health_check.poll_interval);
   list.add("multizone.global.kds.zoneHealthCheck.timeout", "KUMA_MULTIZONE_GLOBAL_KDS_ZONE_HEALTH_CHECK_TIMEOUT",
            &multizone.global.zone_health_check.timeout);
+  list.add("multizone.global.kds.auth.type", "KUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE", &multizone.global.auth_type);
   list.add("multizone.zone.name", "KUMA_MULTIZONE_ZONE_NAME", &multizone.zone.name);
   list.add("multizone.zone.globalAddress", "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS", &multizone.zone.global_address);
   list.add("multizone.zone.kds.refreshInterval", "KUMA_MULTIZONE_ZONE_KDS_REFRESH_INTERVAL",
@@ -163,6 +164,7 @@ void add_multizone(FieldList& list, Config::Multizone& multizone) {
   list.add("multizone.zone.kds.nackBackoff", "KUMA_MULTIZONE_ZONE_KDS_NACK_BACKOFF", &multizone.zone.nack_backoff);
   list.add("multizone.zone.kds.responseBackoff", "KUMA_MULTIZONE_ZONE_KDS_RESPONSE_BACKOFF",
            &multizone.zone.response_backoff);
+  list.add("multizone.zone.kds.auth.cpTokenPath", "KUMA_MULTIZONE_ZONE_KDS_AUTH_CP_TOKEN_PATH", &multizone.zone.auth_cp_token_path);
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ TEST(Fields, Have_a_path_a_variable_and_a_member_of_their_own) {
     const void* member = std::visit([](auto* target) -> const void* { return target; }, field.target);
     EXPECT_TRUE(members.insert(member).second) << field.path;
   }
-  // The reference's 260, store.sqlite.path and apiServer.bodySizeMax.
-  EXPECT_EQ(fields.all().size(), 262U);
+  // The reference's 260, store.sqlite.path, apiServer.bodySizeMax and the two of zones' control plane tokens.
+  EXPECT_EQ(fields.all().size(), 264U);
 }
 
 TEST(Fields, Have_no_path_that_is_also_a_section) {

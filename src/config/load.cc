@@ -251,7 +251,11 @@ std::string to_sanitized_json(Config config) {
   std::sort(sorted.begin(), sorted.end(), [](const Field* a, const Field* b) { return a->path < b->path; });
   json::object root;
   for (const Field* field : sorted) {
-    insert_at(root, field->path, field->to_json_value());
+    json::value value = field->to_json_value();
+    if (field->path == "multizone.zone.name" && value == "") {
+      continue;  // as the reference shows what is no zone
+    }
+    insert_at(root, field->path, std::move(value));
   }
   return to_json(root);
 }

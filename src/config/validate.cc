@@ -134,6 +134,7 @@ Problems check_global(const MultizoneGlobal& global) {
   kds.add_if(!is_positive(global.refresh_interval), ".RefreshInterval must be positive");
   kds.add_if(!is_positive(global.zone_insight_flush_interval), ".ZoneInsightFlushInterval must be positive");
   check_tls(global.tls, kds);
+  kds.add_if(global.auth_type != "none" && global.auth_type != "cpToken", ".Auth.Type \"{}\" is unknown; it is none or cpToken", global.auth_type);
   const bool polls = is_positive(global.zone_health_check.poll_interval);
   const bool times_out = is_positive(global.zone_health_check.timeout);
   kds.add_if(polls != times_out,

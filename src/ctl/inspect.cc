@@ -232,6 +232,25 @@ absl::Status print_raw(const Invocation& invocation, const std::string& path, st
   return absl::OkStatus();
 }
 
+// What is left out of configurations, and why, below what the command says anyhow. Control planes that don't tell have none.
+void print_problems(const ApiClient& client, const std::string& item, std::ostream& out) {
+  const auto problems = client.get(item + "/_problems");
+  if (!problems.ok()) {
+    return;
+  }
+  std::string text = text_at(*problems, {"error"});
+  text = text.empty() ? "" : "  no configuration: " + text + "\n";
+  for (const json::value& problem : list_at(*problems, {"items"})) {
+    const std::string type = text_at(problem, {"policy", "type"});
+    text += type.empty() ? fmt::format("  on {} dataplanes", number_at(problem, {"count"}))
+                         : fmt::format("  {} {}", type, text_at(problem, {"policy", "name"}));
+    text += fmt::format(": {}\n", text_at(problem, {"message"}));
+  }
+  if (!text.empty()) {
+    out << "Problems:\n" << text;
+  }
+}
+
 absl::Status inspect_dataplane(const Invocation& invocation, const InspectFlags& flags, const std::string& name) {
   const std::string item = fmt::format("/meshes/{}/dataplanes/{}", path_segment(flags.mesh), path_segment(name));
   const std::string type = flags.config_dump ? "config-dump" : flags.type.empty() ? "policies" : flags.type;
@@ -248,6 +267,7 @@ absl::Status inspect_dataplane(const Invocation& invocation, const InspectFlags&
     return wrap(policies.status(), fmt::format("failed to inspect {}", name));
   }
   invocation.environment.out << policies_text(*policies);
+  print_problems(client, item, invocation.environment.out);
   return absl::OkStatus();
 }
 
@@ -261,6 +281,7 @@ absl::Status inspect_policy(const Invocation& invocation, const model::ResourceT
       return wrap(dataplanes.status(), fmt::format("failed to inspect {}", name));
     }
     out << affected_text(*dataplanes);
+    print_problems(client, item, out);
     return absl::OkStatus();
   }
   const auto dataplanes = client.get(item + "/_resources/dataplanes" + (flags.offset.empty() ? "" : "?offset=" + path_segment(flags.offset)));

@@ -309,6 +309,19 @@ TEST_F(KumactlTest, Prints_the_policies_of_a_dataplane_as_a_tree) {
   EXPECT_EQ(err_, "Error: invalid inspection type\n");
 }
 
+TEST_F(KumactlTest, Says_what_is_left_out_of_a_configuration_and_why) {
+  answer("GET /meshes/default/dataplanes/fe-1/policies", 200, R"({"kind":"SidecarDataplane","total":0,"items":[]})");
+  answer("GET /meshes/default/dataplanes/fe-1/_problems", 200,
+         R"({"error":"no CA","total":1,"items":[{"policy":{"type":"TrafficLog","name":"log"},"message":"no such backend"}]})");
+  EXPECT_EQ(kumactl({"inspect", "dataplane", "fe-1"}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("Problems:\n  no configuration: no CA\n  TrafficLog log: no such backend\n"));
+  answer("GET /meshes/default/traffic-logs/log/dataplanes", 200, R"({"total":0,"items":[]})");
+  answer("GET /meshes/default/traffic-logs/log/_problems", 200,
+         R"({"dataplanes":2,"total":1,"items":[{"message":"no such backend","count":2,"dataplanes":["fe-1","fe-2"]}]})");
+  EXPECT_EQ(kumactl({"inspect", "traffic-log", "log"}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("Problems:\n  on 2 dataplanes: no such backend\n"));
+}
+
 TEST(ConfigurationFile, Refuses_unknown_members_and_names_them) {
   EXPECT_EQ(message_of(parse_configuration("controlPlanes:\n- name: a\n  coordinate: {}\n").status()),
             "controlPlanes[0]: unknown field \"coordinate\"");

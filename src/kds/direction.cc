@@ -41,7 +41,9 @@ std::vector<const model::ResourceType*> consumed_types(const model::Registry& re
 bool is_in_scope(Side side, std::string_view zone, const model::Resource& stored) {
   const std::string_view name = stored.meta.name;
   if (side == Side::Global) {
-    return name.size() > zone.size() && name.starts_with(zone) && name[zone.size()] == '.';
+    // Names of zones may have dots: what `eu.west` owns is not in the scope of `eu`.
+    const bool of_another = stored.owner.type == "Zone" && stored.owner.key.name != zone;
+    return name.size() > zone.size() && name.starts_with(zone) && name[zone.size()] == '.' && !of_another;
   }
   if (stored.type->name == "ZoneIngress") {
     const std::string_view owner = zone_of_ingress(stored);

@@ -88,7 +88,7 @@ void Provider::answer(TypeState& state, const Request& request) {
   InFlight sent = *std::exchange(state.in_flight, std::nullopt);
   events_.push_back({request.error ? Event::Kind::Rejected : Event::Kind::Acknowledged, request.type, request.error.value_or("")});
   if (request.error) {
-    state.not_before = clock_.monotonic_now() + options_.nack_backoff;
+    state.not_before = std::max(state.not_before, clock_.monotonic_now() + options_.nack_backoff);
     state.first_sent = state.first_sent && !sent.first;
     state.version_info.clear();
     for (auto& [key, version] : sent.versions) {
@@ -103,6 +103,16 @@ void Provider::answer(TypeState& state, const Request& request) {
       state.known[key] = std::move(version);
     }
   }
+}
+
+std::chrono::nanoseconds Provider::interval_of(const std::string& type) const {
+  if (type == "ServiceInsight") {
+    return options_.service_insight_interval;
+  }
+  if (type.ends_with("Insight")) {
+    return options_.insight_interval;
+  }
+  return options_.protocol == Protocol::Delta ? std::chrono::nanoseconds(0) : options_.interval_min;
 }
 
 bool Provider::is_due(const TypeState& state, MonotonicTime now) const {
@@ -201,7 +211,6 @@ void Provider::take_sotw(TypeState& state, const std::string& name, std::vector<
     return;
   }
   state.version_info = response.version_info;
-  state.not_before = clock_.monotonic_now() + options_.interval_min;
   // Made owed again by a NACK.
   state.in_flight = InFlight{.nonce = {}, .versions = {{"*", ""}}};
   send(state, std::move(response), out);
@@ -212,6 +221,9 @@ void Provider::send(TypeState& state, Response response, std::vector<Response>& 
   response.identifier = options_.identifier;
   state.in_flight->nonce = response.nonce;
   state.in_flight->first = !state.first_sent;
+  if (state.first_sent || options_.protocol == Protocol::StateOfTheWorld) {
+    state.not_before = clock_.monotonic_now() + interval_of(response.type);
+  }
   state.in_flight->since = clock_.monotonic_now();
   state.first_sent = true;
   events_.push_back({Event::Kind::Sent, response.type, ""});

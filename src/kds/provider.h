@@ -33,6 +33,10 @@ class Provider {
     std::chrono::nanoseconds nack_backoff = std::chrono::seconds(5);
     // State of the world: between two responses of a type, each of which carries everything.
     std::chrono::nanoseconds interval_min = std::chrono::milliseconds(200);
+    // The same for status that nobody waits for: a mesh's ServiceInsight is one large resource that changes with each of its
+    // dataplanes, other insights are small.
+    std::chrono::nanoseconds service_insight_interval = std::chrono::seconds(1);
+    std::chrono::nanoseconds insight_interval = std::chrono::milliseconds(500);
     // After this long without an answer the stream is said to be stuck.
     std::chrono::nanoseconds answer_timeout = std::chrono::minutes(2);
     size_t message_size_max = 10 * 1024 * 1024;
@@ -87,6 +91,7 @@ class Provider {
 
   void subscribe(TypeState& state, const Request& request);
   void answer(TypeState& state, const Request& request);
+  std::chrono::nanoseconds interval_of(const std::string& type) const;
   bool is_due(const TypeState& state, MonotonicTime now) const;
   void take_delta(TypeState& state, const std::string& name, std::vector<Response>& out);
   void take_sotw(TypeState& state, const std::string& name, std::vector<Response>& out);

@@ -94,6 +94,9 @@ absl::Status StoreSync::store(const Batch& batch) {
   // Creates before updates (spec/kds.md §8).
   std::vector<const model::Resource*> updates;
   for (const model::Resource& resource : batch.resources) {
+    if (!is_in_scope(resource)) {
+      continue;  // an ingress of no zone would become one of ours
+    }
     if (store_.get(*batch.type, resource.meta.key()).ok()) {
       updates.push_back(&resource);
     } else {

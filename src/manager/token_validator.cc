@@ -70,6 +70,18 @@ absl::Status TokenValidator::check_zone_proxy(std::string_view token, const mode
                                      options_.zone_name);
 }
 
+absl::Status TokenValidator::check_zone_control_plane(std::string_view token, std::string_view zone) {
+  if (token.empty()) {
+    return absl::UnauthenticatedError("there is no token; give the zone control plane one of scope \"cp\" (KUMA_MULTIZONE_ZONE_KDS_AUTH_CP_TOKEN_PATH)");
+  }
+  KUMA_ASSIGN_OR_RETURN(const auto claims, verifier_.verify(token, keys_of(zone_kind())));
+  KUMA_ASSIGN_OR_RETURN(const auto decoded, security::decode_zone_claims(*claims));
+  if (decoded.zone.empty()) {
+    return absl::UnauthenticatedError("the token names no zone, so it could be anybody's");
+  }
+  return security::check_zone_claims(decoded, "cp", zone);
+}
+
 absl::StatusOr<security::UserClaims> TokenValidator::user(std::string_view token) {
   const KeyRing ring{"", std::string(kUserKeyPrefix)};
   const Kind kind{.sources = options_.user,

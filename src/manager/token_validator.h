@@ -45,6 +45,8 @@ class TokenValidator {
   absl::Status check_dataplane(std::string_view token, const model::Resource& dataplane);
   // Whether it lets one be this ZoneIngress or ZoneEgress.
   absl::Status check_zone_proxy(std::string_view token, const model::Resource& proxy);
+  // Whether it lets a control plane be this zone's: a zone token of scope `cp` that names the zone.
+  absl::Status check_zone_control_plane(std::string_view token, std::string_view zone);
   // The user of a token; whoever has one is in the group mesh-system:authenticated besides.
   absl::StatusOr<security::UserClaims> user(std::string_view token);
 

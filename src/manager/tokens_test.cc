@@ -114,6 +114,17 @@ TEST_F(TokensTest, Without_scope_are_verified_with_the_old_keys) {
   EXPECT_THAT(ingress(*issuer_.zone({"", {}}, 1h)), EndsWith(": crypto/rsa: verification error"));
 }
 
+TEST_F(TokensTest, Of_zone_control_planes_have_scope_cp_and_name_the_zone) {
+  const auto check = [this](std::string_view token) { return text_of(validator_.check_zone_control_plane(token, "east")); };
+  EXPECT_EQ(check(*issuer_.zone({"east", {"cp"}}, 1h)), "");
+  EXPECT_EQ(check(*issuer_.zone({"west", {"cp"}}, 1h)), "zone from requestor: east is different than in token: west");
+  EXPECT_EQ(check(*issuer_.zone({"", {"cp"}}, 1h)), "the token names no zone, so it could be anybody's");
+  EXPECT_EQ(check(*issuer_.zone({"east", {"ingress", "egress"}}, 1h)),
+            "token cannot be used to authenticate zone entity (cp is out of token's scope: [ingress egress])");
+  EXPECT_THAT(check(""), ::testing::StartsWith("there is no token; give the zone control plane one of scope \"cp\""));
+  EXPECT_NE(check("rubbish"), "");
+}
+
 TEST_F(TokensTest, Of_users_name_them_and_their_groups) {
   const auto user = validator_.user(*issuer_.user({"john", {"team-a", "team-b"}}, 1h));
   ASSERT_TRUE(user.ok()) << user.status();

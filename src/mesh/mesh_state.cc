@@ -374,10 +374,14 @@ ServicePtr MeshState::build_service(const std::string& service) const {
   if (!known && next->endpoints.empty() && next->direct.empty()) {
     return nullptr;
   }
-  for (size_t i = 0; i < next->endpoints.size(); ++i) {
-    Protocol protocol = parse_protocol(tag(next->endpoints[i]->tags, kProtocolTag));
-    next->protocol = i == 0 ? protocol : common_protocol(next->protocol, protocol);
+  std::optional<Protocol> folded;
+  for (const auto* list : {&next->endpoints, &next->direct}) {
+    for (const EndpointPtr& endpoint : *list) {
+      Protocol protocol = parse_protocol(tag(endpoint->tags, kProtocolTag));
+      folded = folded ? common_protocol(*folded, protocol) : protocol;
+    }
   }
+  next->protocol = folded.value_or(Protocol::Unknown);
   next->external = next->endpoints.empty() ? !next->direct.empty() : next->endpoints.front()->external;
   next->tls_ready = permissive_ && (next->external || (known && members->second.ready == members->second.dataplanes.size()));
   return next;

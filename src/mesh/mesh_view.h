@@ -40,7 +40,7 @@ struct Service {
   std::vector<EndpointPtr> endpoints;     // remote zones' first, then dataplanes by name, then through egress
   // Of ExternalServices that proxies reach without an egress: who may reach which is decided per proxy.
   std::vector<EndpointPtr> direct;
-  Protocol protocol = Protocol::Unknown;  // folded over the endpoints
+  Protocol protocol = Protocol::Unknown;  // folded over the endpoints and `direct`
   bool external = false;                  // the first endpoint is
   // PERMISSIVE meshes: all dataplanes of the service have a certificate of the enabled backend, so clients may use mTLS.
   bool tls_ready = false;

@@ -53,6 +53,8 @@ class TestStore {
     return {write(*std::move(read))};
   }
 
+  std::vector<model::Change> put_resource(model::Resource resource) { return {write(std::move(resource))}; }
+
   std::vector<model::Change> remove(std::string_view type, const std::string& mesh, const std::string& name) {
     auto found = stored_.find(key_of(type, mesh, name));
     if (found == stored_.end()) {

@@ -295,7 +295,7 @@ TEST(ProxyTemplate, Refuses_modifications_of_resources) {
   const char* operations = "invalid operation. Available operations: \"add\", \"patch\", \"remove\"";
   EXPECT_THAT(proxy_template("{modifications: [{cluster: {operation: add, match: {name: x}, value: 'name: c'}}, {cluster: {operation: addFirst}}, "
                              "{listener: {operation: add, match: {origin: x}, value: 'name: c'}}, {listener: {}}, {virtualHost: {operation: add, match: "
-                             "{name: x}, value: 'name: v'}}, {virtualHost: {operation: move}}, {cluster: {operation: remove}}, {}]}"),
+                             "{name: x}, value: '{name: v, domains: [v]}'}}, {virtualHost: {operation: move}}, {cluster: {operation: remove}}, {}]}"),
               ElementsAre("conf.modifications[0].cluster.match: cannot be defined",
                           std::string("conf.modifications[1].cluster.operation: ") + operations,
                           "conf.modifications[2].listener.match: cannot be defined",

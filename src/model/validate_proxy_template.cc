@@ -1,9 +1,13 @@
 #include <algorithm>
 #include <array>
 
-#include "base/json.h"
 #include "base/status.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "mesh/v1alpha1/proxy_template.pb.h"
+#include "model/envoy_text.h"
 #include "model/selectors.h"
 #include "model/validators.h"
 
@@ -15,26 +19,32 @@ using Modifications = pb::ProxyTemplate::Modifications;
 
 constexpr std::array<std::string_view, 4> kProfiles = {"default-proxy", "egress-proxy", "gateway-proxy", "ingress-proxy"};
 
-// Whether the text could be an Envoy resource: YAML or JSON of an object. Its fields are checked when it is applied.
-void validate_envoy_text(const std::string& text, const FieldPath& path, Violations& violations) {
-  const auto parsed = parse_yaml(text);
-  if (!parsed.ok()) {
-    violations.add(path, "native Envoy resource is not valid: {}", message_of(parsed.status()));
-  } else if (!parsed->is_object()) {
-    violations.add(path, "native Envoy resource is not valid: expected an object, got {}", to_json(*parsed));
+namespace hcm = ::envoy::extensions::filters::network::http_connection_manager::v3;
+
+void check(const absl::Status& status, const FieldPath& path, Violations& violations) {
+  if (!status.ok()) {
+    violations.add(path, "native Envoy resource is not valid: {}", message_of(status));
   }
 }
 
+// `Resource` is the message that the modification's value has to be.
+template <typename Resource, typename Modification>
+void validate_value(const Modification& change, const FieldPath& path, Violations& violations) {
+  const Resource& prototype = Resource::default_instance();
+  check(change.operation() == "patch" ? check_envoy_patch(change.value(), prototype) : check_envoy_resource(change.value(), prototype),
+        path.field("value"), violations);
+}
+
 // Clusters and listeners.
-template <typename Modification>
+template <typename Resource, typename Modification>
 void validate_resource(const Modification& change, const FieldPath& path, Violations& violations) {
   if (change.operation() == "add") {
     if (change.has_match()) {
       violations.add(path.field("match"), "cannot be defined");
     }
-    validate_envoy_text(change.value(), path.field("value"), violations);
+    validate_value<Resource>(change, path, violations);
   } else if (change.operation() == "patch") {
-    validate_envoy_text(change.value(), path.field("value"), violations);
+    validate_value<Resource>(change, path, violations);
   } else if (change.operation() != "remove") {
     violations.add(path.field("operation"), "invalid operation. Available operations: \"add\", \"patch\", \"remove\"");
   }
@@ -45,16 +55,16 @@ void validate_virtual_host(const Modifications::VirtualHost& change, const Field
     if (!change.match().name().empty()) {
       violations.add(path.field("match").field("name"), "cannot be defined");
     }
-    validate_envoy_text(change.value(), path.field("value"), violations);
+    validate_value<::envoy::config::route::v3::VirtualHost>(change, path, violations);
   } else if (change.operation() == "patch") {
-    validate_envoy_text(change.value(), path.field("value"), violations);
+    validate_value<::envoy::config::route::v3::VirtualHost>(change, path, violations);
   } else if (change.operation() != "remove") {
     violations.add(path.field("operation"), "invalid operation. Available operations: \"add\", \"patch\", \"remove\"");
   }
 }
 
 // Network and HTTP filters.
-template <typename Modification>
+template <typename Resource, typename Modification>
 void validate_filter(const Modification& change, const FieldPath& path, Violations& violations) {
   const std::string& operation = change.operation();
   const FieldPath name = path.field("match").field("name");
@@ -74,22 +84,22 @@ void validate_filter(const Modification& change, const FieldPath& path, Violatio
   if (operation == "patch" && change.match().name().empty()) {
     violations.add(name, "cannot be empty");
   }
-  validate_envoy_text(change.value(), path.field("value"), violations);
+  validate_value<Resource>(change, path, violations);
 }
 
 void validate_modification(const Modifications& change, const FieldPath& path, Violations& violations) {
   switch (change.type_case()) {
     case Modifications::kCluster:
-      validate_resource(change.cluster(), path.field("cluster"), violations);
+      validate_resource<::envoy::config::cluster::v3::Cluster>(change.cluster(), path.field("cluster"), violations);
       break;
     case Modifications::kListener:
-      validate_resource(change.listener(), path.field("listener"), violations);
+      validate_resource<::envoy::config::listener::v3::Listener>(change.listener(), path.field("listener"), violations);
       break;
     case Modifications::kNetworkFilter:
-      validate_filter(change.networkfilter(), path.field("networkFilter"), violations);
+      validate_filter<::envoy::config::listener::v3::Filter>(change.networkfilter(), path.field("networkFilter"), violations);
       break;
     case Modifications::kHttpFilter:
-      validate_filter(change.httpfilter(), path.field("httpFilter"), violations);
+      validate_filter<hcm::HttpFilter>(change.httpfilter(), path.field("httpFilter"), violations);
       break;
     case Modifications::kVirtualHost:
       validate_virtual_host(change.virtualhost(), path.field("virtualHost"), violations);
@@ -109,7 +119,7 @@ void validate_raw_resource(const pb::ProxyTemplateRawResource& raw, const FieldP
   if (raw.resource().empty()) {
     violations.add(path.field("resource"), "cannot be empty");
   } else {
-    validate_envoy_text(raw.resource(), path.field("resource"), violations);
+    check(read_envoy_any(raw.resource(), UnknownFields::Refuse).status(), path.field("resource"), violations);
   }
 }
 

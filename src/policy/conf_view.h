@@ -34,9 +34,9 @@ class ConfView {
   // Whether any of the members is there.
   bool has_any(std::initializer_list<std::string_view> members) const;
 
-  const json::value& value() const { return *value_; }  // it has to be there
-  std::string_view text() const;                        // empty when absent
-  bool boolean() const;                                 // false when absent
+  const json::value* value() const { return value_; }  // null when absent
+  std::string_view text() const;  // empty when absent
+  bool boolean() const;           // false when absent
   std::optional<int64_t> number() const;
   // Of a number or its text; nothing when the text is no number.
   std::optional<double> decimal() const;

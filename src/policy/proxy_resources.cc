@@ -32,6 +32,12 @@ std::string_view origin_name(Origin origin) {
       return "ingress";
     case Origin::Egress:
       return "egress";
+    case Origin::MeshProxyPatch:
+      return "mesh-proxy-patch";
+    case Origin::ProxyTemplateRaw:
+      return "proxy-template-raw";
+    case Origin::ProxyTemplateModifications:
+      return "proxy-template-modifications";
     case Origin::AccessLog:
       return "meshaccesslog";
     case Origin::Trace:

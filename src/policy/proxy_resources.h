@@ -23,6 +23,7 @@ namespace kuma::policy {
 // Which part of a proxy's configuration a resource belongs to. Policies find their targets by it.
 enum class Origin {
   Admin, Prometheus, Transparent, Inbound, Outbound, DirectAccess, Tracing, Probe, Dns, Secrets, Gateway, Ingress, Egress,
+  MeshProxyPatch, ProxyTemplateRaw, ProxyTemplateModifications,
   AccessLog, Trace  // collectors of MeshAccessLogs and MeshTraces
 };
 std::string_view origin_name(Origin origin);  // "inbound", as users write it in ProxyTemplates
@@ -163,6 +164,7 @@ class ProxyResources {
   // What the proxy reaches, in order; complete before the first generator of resources runs.
   std::vector<ProxyOutbound> outbounds;
   // Connections are redirected to the proxy by the kernel, so its listeners need not bind their addresses.
+  const mesh::DataplaneView* dataplane = nullptr;  // whose configuration it is; null: a zone proxy's
   bool transparent = false;
   // Where kuma-dp reads access logs that it sends on; empty: it doesn't.
   std::string access_log_path;

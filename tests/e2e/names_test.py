@@ -99,8 +99,8 @@ class Names(unittest.TestCase):
         return Handler
 
     def start(self, program, *arguments, env):
-        log = open(self.dir / f"{program}-{len(self.running)}.log", "wb")
-        self.running.append(subprocess.Popen([BIN / program, *arguments], env={**os.environ, **env}, stdout=log, stderr=log))
+        with open(self.dir / f"{program}-{len(self.running)}.log", "wb") as log:
+            self.running.append(subprocess.Popen([BIN / program, *arguments], env={**os.environ, **env}, stdout=log, stderr=log))
 
     def put(self, path, body):
         request = urllib.request.Request(f"http://127.0.0.1:{self.api}{path}", body.encode(), {"content-type": "application/json"}, method="PUT")

@@ -19,9 +19,9 @@ class Policies(unittest.TestCase):
     def setUpClass(cls):
         cls.mesh = Mesh()
         cls.addClassCleanup(cls.mesh.close)
-        cls.v1 = cls.mesh.proxy("backend-1", "backend", {"version": "v1"})
-        cls.v2 = cls.mesh.proxy("backend-2", "backend", {"version": "v2"})
-        cls.client = cls.mesh.proxy("client-1", "client", outbounds=["backend"])
+        cls.v1 = cls.mesh.proxy("backend-1", "backend", {"version": "v1", "rack": "near"})
+        cls.v2 = cls.mesh.proxy("backend-2", "backend", {"version": "v2", "rack": "far"})
+        cls.client = cls.mesh.proxy("client-1", "client", {"rack": "near"}, outbounds=["backend"])
         cls.mesh.reaches(cls.client, "backend", 2)
 
     def tearDown(self):
@@ -63,6 +63,151 @@ class Policies(unittest.TestCase):
         self.inbound("MeshFaultInjection", "meshfaultinjections", conf, {"kind": "MeshService", "name": "somebody-else"})
         eventually(lambda: all("envoy.filters.http.fault" in p.config() for p in (self.v1, self.v2)), "the filter is there")
         self.assertEqual(self.statuses(6), {200: 6})
+
+
+    def test_MeshFaultInjection_delays_requests(self):
+        self.inbound("MeshFaultInjection", "meshfaultinjections", {"http": [{"delay": {"value": "300ms", "percentage": 100}}]})
+
+        def is_slow():
+            begun = time.monotonic()
+            return self.client.send("backend").status == 200 and time.monotonic() - begun >= 0.3
+        eventually(is_slow, "a request takes as long as it is delayed")
+
+    # Rates
+
+    def test_MeshRateLimit_refuses_what_is_more_than_the_rate(self):
+        self.inbound("MeshRateLimit", "meshratelimits", {"local": {"http": {
+            "requestRate": {"num": 1, "interval": "60s"},
+            "onRateLimit": {"status": 423, "headers": {"set": [{"name": "x-limited", "value": "yes"}]}}}}})
+        # Each of the two instances takes one request, then none for a minute.
+        eventually(lambda: self.statuses(4) == {423: 4}, "requests are refused")
+        self.assertEqual(self.client.send("backend").headers["x-limited"], "yes")
+        for proxy in (self.v1, self.v2):
+            self.assertGreater(proxy.stat("rate_limit.http_local_rate_limit.rate_limited"), 0)
+
+    # Retries
+
+    def test_MeshRetry_tries_again_and_the_client_sees_success(self):
+        self.outbound("MeshRetry", "meshretries", {"http": {"numRetries": 3, "retryOn": ["5xx"],
+                                                            "backOff": {"baseInterval": "1ms", "maxInterval": "2ms"}}})
+        failures = FirstFails(0)
+        self.v1.service.behave = self.v2.service.behave = failures
+
+        def retries_of_one_request():
+            failures.again(100)
+            before = self.client.stat("cluster.backend.upstream_rq_retry")
+            self.assertEqual(self.client.send("backend").status, 503)
+            return self.client.stat("cluster.backend.upstream_rq_retry") - before
+        # A mesh is made with a Retry of 5, which this one replaces.
+        eventually(lambda: retries_of_one_request() == 3, "a request that always fails is tried three times more")
+        failures.again(3)
+        self.assertEqual(self.client.send("backend").status, 200)
+        self.assertEqual(failures.left, 0)
+        self.assertGreater(self.client.stat("cluster.backend.upstream_rq_retry_success"), 0)
+
+    # Outliers
+
+    def test_MeshCircuitBreaker_ejects_the_instance_that_fails(self):
+        self.outbound("MeshCircuitBreaker", "meshcircuitbreakers", {"outlierDetection": {
+            "interval": "100ms", "baseEjectionTime": "60s", "maxEjectionPercent": 50,
+            "detectors": {"totalFailures": {"consecutive": 2}}}})
+        self.v2.service.behave = lambda request: (500, {}, "broken")
+
+        def is_ejected():
+            self.statuses(4)
+            return self.client.stat("cluster.backend.outlier_detection.ejections_active") == 1
+        eventually(is_ejected, "the instance is ejected")
+        self.assertEqual({self.client.send("backend").body for _ in range(8)}, {"backend-1"})
+
+    def test_MeshCircuitBreaker_limits_the_requests_under_way(self):
+        self.outbound("MeshCircuitBreaker", "meshcircuitbreakers", {"connectionLimits": {"maxRequests": 1}})
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        self.v1.service.behave = self.v2.service.behave = lambda request: gate.wait(20) and None
+
+        def is_limited():
+            gate.clear()
+            first = threading.Thread(target=self.client.send, args=("backend",))
+            first.start()
+            try:
+                eventually(lambda: self.client.stat("cluster.backend.upstream_rq_active") == 1, "one is under way")
+                return self.client.send("backend", timeout=1).status == 503
+            finally:
+                gate.set()
+                first.join()
+        eventually(is_limited, "the second request is refused")
+
+    # Health checks
+
+    def test_MeshHealthCheck_takes_out_the_instance_that_is_not_well(self):
+        def sick(request):
+            return (503, {}, "sick") if request.path == "/health" else None
+        self.v1.service.behave = sick
+        self.outbound("MeshHealthCheck", "meshhealthchecks", {
+            "interval": "100ms", "timeout": "1s", "unhealthyThreshold": 1, "healthyThreshold": 1, "noTrafficInterval": "100ms",
+            "healthyPanicThreshold": 0, "http": {"path": "/health", "expectedStatuses": [200]}})
+        eventually(lambda: {self.client.send("backend").body for _ in range(6)} == {"backend-2"}, "only the other one is asked")
+        checked = [headers for path, headers in self.v2.service.requests if path == "/health"]
+        self.assertTrue(checked)
+        self.assertNotIn("x-kuma-tags", checked[0])  # the inbound takes it out
+        self.v1.service.behave = None
+        eventually(lambda: len({self.client.send("backend").body for _ in range(6)}) == 2, "it is asked again when it is well")
+
+    # Timeouts
+
+    def test_MeshTimeout_ends_a_request_that_takes_too_long(self):
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        self.outbound("MeshTimeout", "meshtimeouts", {"http": {"requestTimeout": "200ms"}})
+        self.v1.service.behave = self.v2.service.behave = lambda request: gate.wait(2) and None
+
+        def is_ended():
+            answer = self.client.send("backend")
+            return answer.status == 504 and "timeout" in answer.body
+        eventually(is_ended, "the request ends by the timeout")
+        gate.set()
+
+    # Load balancing
+
+    def test_MeshLoadBalancingStrategy_keeps_a_user_on_one_instance(self):
+        self.outbound("MeshLoadBalancingStrategy", "meshloadbalancingstrategies", {"loadBalancer": {"type": "RingHash", "ringHash": {
+            "hashPolicies": [{"type": "Header", "header": {"name": "x-user"}}]}}})
+
+        def instances(user):
+            return {self.client.send("backend", headers={"x-user": user}).body for _ in range(6)}
+        users = [f"user-{number}" for number in range(12)]
+        eventually(lambda: all(len(instances(user)) == 1 for user in users), "every user stays on one instance")
+        self.assertEqual(len(set.union(*(instances(user) for user in users))), 2, "users are spread over both instances")
+
+    def test_MeshLoadBalancingStrategy_prefers_what_is_near_and_takes_the_rest_when_that_fails(self):
+        self.policy("meshloadbalancingstrategies", "MeshLoadBalancingStrategy", {
+            "targetRef": {"kind": "MeshService", "name": "client"},
+            "to": [{"targetRef": {"kind": "MeshService", "name": "backend"}, "default": {
+                "localityAwareness": {"localZone": {"affinityTags": [{"key": "rack", "weight": 9999}]}}}}]})
+        self.outbound("MeshCircuitBreaker", "meshcircuitbreakers", {"outlierDetection": {
+            "interval": "100ms", "baseEjectionTime": "60s", "maxEjectionPercent": 100,
+            "detectors": {"totalFailures": {"consecutive": 2}}}})
+        eventually(lambda: {self.client.send("backend").body for _ in range(12)} == {"backend-1"}, "only the near one is asked")
+        self.v1.service.behave = lambda request: (500, {}, "broken")
+        eventually(lambda: {self.client.send("backend").body for _ in range(12)} == {"backend-2"}, "then only the far one")
+
+
+class FirstFails:
+    """Answers 503 to so many requests, then lets them through."""
+
+    def __init__(self, left):
+        self.left, self.lock = left, threading.Lock()
+
+    def again(self, left=1):
+        with self.lock:
+            self.left = left
+
+    def __call__(self, request):
+        with self.lock:
+            if self.left > 0:
+                self.left -= 1
+                return 503, {}, "not yet"
+        return None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 #!/bin/bash
-# What needs real processes: kuma-dp with a real Envoy and a control plane that is played, policies seen in requests, the demo.
+# What needs real processes: kuma-dp with a real Envoy and a control plane that is played, policies seen in requests, names through
+# DNS and two Envoys, the demo.
 set -eu
 cd "$(dirname "$0")/../.."
 python3 tests/e2e/dp_test.py
 python3 tests/e2e/policies_test.py
+python3 tests/e2e/names_test.py
+python3 tests/e2e/observability_test.py
+python3 tests/e2e/monitoring_test.py
 ONCE=1 demo/run.sh

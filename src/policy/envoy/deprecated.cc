@@ -17,6 +17,8 @@ void set_header_regex(::envoy::config::route::v3::HeaderMatcher& header, const s
   set_regex(*header.mutable_safe_regex_match(), regex);
 }
 
+void set_start_child_span(::envoy::extensions::filters::http::router::v3::Router& router) { router.set_start_child_span(true); }
+
 void set_append(::envoy::config::core::v3::HeaderValueOption& option, bool append) {
   option.mutable_append()->set_value(append);
 }

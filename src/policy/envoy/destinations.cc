@@ -1,5 +1,6 @@
 #include "policy/envoy/destinations.h"
 
+#include "base/text.h"
 #include "mesh/v1alpha1/mesh.pb.h"
 #include "policy/envoy/names.h"
 
@@ -29,13 +30,23 @@ mesh::ServicePtr Destinations::find(const mesh::Tags& tags) {
 
 std::optional<mesh::Protocol> Destinations::protocol_of(const mesh::Tags& tags) {
   const mesh::ServicePtr service = find(tags);
-  if (service == nullptr || service->endpoints.empty()) {
+  if (service == nullptr || (service->endpoints.empty() && outside(service.get()).empty())) {
     return std::nullopt;
   }
   return service->protocol;
 }
 
-bool Destinations::leaves_mesh(const mesh::Tags&) { return false; }
+std::vector<mesh::EndpointPtr> Destinations::outside(const mesh::Service* service) const {
+  if (service == nullptr || !service->endpoints.empty() || service->direct.empty() || resources_.dataplane == nullptr) {
+    return {};
+  }
+  return visible_external(*service, view_, *resources_.dataplane);
+}
+
+bool Destinations::leaves_mesh(const mesh::Tags& tags) {
+  const mesh::ServicePtr service = find(tags);
+  return service != nullptr && (service->endpoints.empty() ? !outside(service.get()).empty() : service->external);
+}
 
 // mTLS needs a certificate at both ends: both meshes have it on, and a PERMISSIVE one has given one to every instance.
 std::optional<MeshClientTls> Destinations::tls_of(const mesh::Tags& tags, const mesh::Service* service) const {
@@ -54,7 +65,7 @@ std::optional<MeshClientTls> Destinations::tls_of(const mesh::Tags& tags, const 
              other == view_.other_meshes.end() || other->second.second == nullptr) {
     return std::nullopt;
   }
-  bool by_egress = service != nullptr && service->external;
+  bool by_egress = service != nullptr && service->external && !service->endpoints.empty();
   std::string_view identity = by_egress ? kEgressService : mesh::tag(tags, mesh::kServiceTag);
   return MeshClientTls{
       .mesh = own, .peer_mesh = peer, .peer_identity = spiffe_id(peer, identity), .sni = sni_of(tags, peer)};
@@ -62,7 +73,16 @@ std::optional<MeshClientTls> Destinations::tls_of(const mesh::Tags& tags, const 
 
 void Destinations::put(DestinationCluster cluster) {
   mesh::ServicePtr service = find(cluster.tags);
-  cluster.protocol = service == nullptr ? mesh::Protocol::Unknown : service->protocol;
+  cluster.protocol = protocol_of(cluster.tags).value_or(mesh::Protocol::Unknown);
+  cluster.leaves_mesh = leaves_mesh(cluster.tags);
+  if (auto endpoints = outside(service.get()); !endpoints.empty()) {
+    cluster.external =
+        ExternalCluster{.endpoints = load_external(endpoints, view_, resources_.data_secrets, resources_.problems),
+                        .locality = locality_,
+                        .ipv6 = is_ipv6_address(resources_.dataplane->address)};
+    ProxyResources::put(resources_.clusters, draft_destination_cluster(std::move(cluster)));
+    return;
+  }
   cluster.tls = tls_of(cluster.tags, service.get());
   if (cluster.tls) {
     resources_.need_mesh_secrets(cluster.tls->mesh, cluster.tls->peer_mesh);

@@ -19,15 +19,17 @@ class Destinations {
 
   // Null when nobody offers it, or when it is another mesh's: those are reached by their gateways.
   mesh::ServicePtr find(const mesh::Tags& tags);
-  // Of all instances of the service, whatever else the tags choose by. Nothing: there are none.
+  // Of all instances of the service that the proxy may reach, whatever else the tags choose by. Nothing: there are none.
   std::optional<mesh::Protocol> protocol_of(const mesh::Tags& tags);
-  // Whether requests leave the mesh here, without an egress: the other side wants its own host name.
+  // Whether requests leave the mesh, here or at an egress: the other side wants its own host name.
   bool leaves_mesh(const mesh::Tags& tags);
 
-  // The cluster and its endpoints. `protocol` and `tls` are filled in from the tags.
+  // The cluster and its endpoints. `protocol`, `tls` and `external` are filled in from the tags.
   void put(DestinationCluster cluster);
 
  private:
+  // The addresses outside of the mesh that the proxy reaches a service at; empty when it is one of the mesh.
+  std::vector<mesh::EndpointPtr> outside(const mesh::Service* service) const;
   std::optional<MeshClientTls> tls_of(const mesh::Tags& tags, const mesh::Service* service) const;
 
   const mesh::MeshView& view_;

@@ -12,11 +12,18 @@ using ::envoy::config::cluster::v3::Cluster;
 using ::envoy::config::core::v3::ApiVersion;
 using ::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 
-// Proxies talk HTTP/2 to each other whatever the application speaks.
+// Proxies talk HTTP/2 to each other whatever the application speaks; to others what they speak.
 void set_protocol_options(const DestinationCluster& from, const OutboundTimeouts& timeouts, Cluster& cluster) {
   HttpProtocolOptions options;
-  options.mutable_explicit_http_config()->mutable_http2_protocol_options();
-  if (mesh::is_http(from.protocol)) {
+  if (from.leaves_mesh && !mesh::is_http(from.protocol)) {
+    return;
+  }
+  if (from.leaves_mesh && from.protocol == mesh::Protocol::Http) {
+    options.mutable_explicit_http_config()->mutable_http_protocol_options();
+  } else {
+    options.mutable_explicit_http_config()->mutable_http2_protocol_options();
+  }
+  if (mesh::is_http(from.protocol) && !from.bare) {
     auto& common = *options.mutable_common_http_protocol_options();
     *common.mutable_idle_timeout() = to_duration(timeouts.http_idle);
     if (timeouts.stream_duration_max) {
@@ -26,14 +33,24 @@ void set_protocol_options(const DestinationCluster& from, const OutboundTimeouts
   pack(options, &(*cluster.mutable_typed_extension_protocol_options())[std::string(kHttpProtocolOptions)]);
 }
 
-void make_cluster(const DestinationCluster& from, Cluster& cluster) {
-  set_cluster_name(cluster, from.name);
+void set_eds(Cluster& cluster) {
   cluster.set_type(Cluster::EDS);
   auto& eds = *cluster.mutable_eds_cluster_config()->mutable_eds_config();
   eds.mutable_ads();
   eds.set_resource_api_version(ApiVersion::V3);
+}
+
+void make_cluster(const DestinationCluster& from, Cluster& cluster) {
+  set_cluster_name(cluster, from.name);
+  if (from.external) {
+    set_external(*from.external, cluster);
+  } else {
+    set_eds(cluster);
+  }
   OutboundTimeouts timeouts = outbound_timeouts(from.timeout.get(), from.protocol);
-  *cluster.mutable_connect_timeout() = to_duration(timeouts.connect);
+  if (!from.bare) {
+    *cluster.mutable_connect_timeout() = to_duration(timeouts.connect);
+  }
   set_protocol_options(from, timeouts, cluster);
   apply_circuit_breaker(from.circuit_breaker.get(), cluster);
   apply_health_check(from.health_check.get(), from.protocol, cluster);
@@ -58,9 +75,13 @@ ClusterDraft draft_destination_cluster(DestinationCluster cluster) {
   draft.subject = std::move(subject);
   // The tags are in the name and the SNI.
   draft.key = PieceKey("destination-cluster");
-  draft.key.add(cluster.name).add(cluster.protocol).add(cluster.tls.has_value());
+  draft.key.add(cluster.name).add(cluster.protocol).add(cluster.bare).add(cluster.tls.has_value());
   if (cluster.tls) {
     draft.key.add(cluster.tls->mesh).add(cluster.tls->peer_mesh).add(cluster.tls->peer_identity).add(cluster.tls->sni);
+  }
+  draft.key.add(cluster.leaves_mesh).add(cluster.external.has_value());
+  if (cluster.external) {
+    add_to_key(*cluster.external, draft.key);
   }
   draft.key.add(cluster.timeout).add(cluster.circuit_breaker).add(cluster.health_check).add(cluster.traffic_route);
   draft.shaped(&cluster.traffic_route);

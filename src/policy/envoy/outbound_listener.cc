@@ -56,9 +56,7 @@ void make_route_config(const OutboundListener& from, const OutboundTimeouts& tim
   std::string service = service_of(from);
   config.set_name("outbound:" + service);
   config.mutable_validate_clusters()->set_value(false);
-  auto& header = *config.add_request_headers_to_add()->mutable_header();
-  header.set_key(std::string(kTagsHeader));
-  header.set_value(from.tags_header);
+  add_tags_header(config, from.tags_header);
   auto& host = *config.add_virtual_hosts();
   host.set_name(service);
   host.add_domains("*");
@@ -115,15 +113,7 @@ void add_tcp(const OutboundListener& from, const OutboundTimeouts& timeouts, Fil
 }
 
 void make_listener(const OutboundListener& from, Listener& listener) {
-  listener.set_name(outbound_listener_name(from.address, from.port));
-  set_address(*listener.mutable_address(), from.address, from.port);
-  listener.set_traffic_direction(TrafficDirection::OUTBOUND);
-  if (from.transparent) {
-    listener.mutable_bind_to_port()->set_value(false);
-  }
-  mesh::Tags tags = from.tags;
-  tags.erase(std::string(mesh::kMeshTag));
-  set_tags_metadata(listener, tags);
+  set_outbound_listener(listener, {.address = from.address, .port = from.port, .tags = from.tags}, from.transparent);
   FilterChain& chain = *listener.add_filter_chains();
   bool leads_somewhere = std::ranges::any_of(from.routes, [](const OutboundRoute& r) { return !r.clusters.empty(); });
   if (!leads_somewhere) {
@@ -138,6 +128,24 @@ void make_listener(const OutboundListener& from, Listener& listener) {
 }
 
 }  // namespace
+
+void set_outbound_listener(Listener& listener, const ProxyOutbound& outbound, bool transparent) {
+  listener.set_name(outbound_listener_name(outbound.address, outbound.port));
+  set_address(*listener.mutable_address(), outbound.address, outbound.port);
+  listener.set_traffic_direction(TrafficDirection::OUTBOUND);
+  if (transparent) {
+    listener.mutable_bind_to_port()->set_value(false);
+  }
+  mesh::Tags tags = outbound.tags;
+  tags.erase(std::string(mesh::kMeshTag));
+  set_tags_metadata(listener, tags);
+}
+
+void add_tags_header(RouteConfiguration& config, const std::string& tags_header) {
+  auto& header = *config.add_request_headers_to_add()->mutable_header();
+  header.set_key(std::string(kTagsHeader));
+  header.set_value(tags_header);
+}
 
 ListenerDraft draft_outbound_listener(OutboundListener from) {
   ListenerDraft draft;

@@ -104,7 +104,7 @@ void validate_collector(const ConfView& section, Violations& violations) {
     violations.add(endpoint.path(), "{}", message_of(collector.status()));
   }
   if (const ConfView body = section["body"]; body) {
-    if (const absl::Status status = meshaccesslog::check_body(body.value()); !status.ok()) {
+    if (const absl::Status status = meshaccesslog::check_body(*body.value()); !status.ok()) {
       violations.add(body.path(), "{}", message_of(status));
     }
   }

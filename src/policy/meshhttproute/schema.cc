@@ -5,6 +5,8 @@
 #include <string>
 
 #include "absl/strings/ascii.h"
+#include "base/status.h"
+#include "model/regex.h"
 #include "policy/target_ref_schema.h"
 
 namespace kuma::policy {
@@ -168,6 +170,64 @@ void validate_rule(const ConfView& rule, Violations& violations) {
   }
 }
 
+// What the reference lets in and then can't make a configuration of, or one that Envoy refuses as a whole.
+
+void check_regex(const ConfView& matcher, Violations& violations) {
+  if (matcher["type"].text() != "RegularExpression") {
+    return;
+  }
+  if (absl::Status status = model::check_regex(matcher["value"].text()); !status.ok()) {
+    violations.add(matcher["value"].path(), "must be a regular expression of RE2: {}", message_of(status));
+  }
+}
+
+void check_rewrite(const ConfView& path, Violations& violations) {
+  const ConfView value = path[path["type"].text() == "ReplaceFullPath" ? "replaceFullPath" : "replacePrefixMatch"];
+  if (path && !value) {
+    violations.add(value.path(), "must be defined");
+  }
+}
+
+void check_percentage(const ConfView& percentage, Violations& violations) {
+  const auto value = percentage.decimal();
+  if (percentage && !value) {
+    violations.add(percentage.path(), "string has to be a valid number");
+  } else if (value && *value < 0) {
+    violations.add(percentage.path(), "has to be in [0.0 - 100.0] range");
+  }
+}
+
+void check_filters(const ConfView& filters, Violations& violations) {
+  bool redirected = false;
+  for (const ConfView& filter : filters.items()) {
+    const std::string_view type = filter["type"].text();
+    const ConfView section = filter[type == "URLRewrite" ? "urlRewrite" : "requestMirror"];
+    if (redirected && (type == "URLRewrite" || type == "RequestMirror")) {
+      violations.add(section.path(), "must not come after a RequestRedirect, which answers the request");
+    }
+    redirected = redirected || type == "RequestRedirect";
+    if (type == "RequestRedirect") {
+      check_rewrite(filter["requestRedirect"]["path"], violations);
+    } else if (type == "URLRewrite") {
+      check_rewrite(section["path"], violations);
+    } else if (type == "RequestMirror") {
+      check_percentage(section["percentage"], violations);
+    }
+  }
+}
+
+void check_usable(const ConfView& rule, Violations& violations) {
+  for (const ConfView& match : rule["matches"].items()) {
+    check_regex(match["path"], violations);
+    for (const char* list : {"queryParams", "headers"}) {
+      for (const ConfView& matcher : match[list].items()) {
+        check_regex(matcher, violations);
+      }
+    }
+  }
+  check_filters(rule["default"]["filters"], violations);
+}
+
 void validate(const model::Resource& resource, Violations& violations) {
   const ConfView spec = spec_view(resource);
   validate_target_ref(spec["targetRef"], kAnyProxy, violations);
@@ -177,6 +237,16 @@ void validate(const model::Resource& resource, Violations& violations) {
       validate_rule(rule, violations);
     }
   }
+  for (const ConfView& item : violations.empty() ? spec["to"].items() : std::vector<ConfView>()) {
+    for (const ConfView& rule : item["rules"].items()) {
+      check_usable(rule, violations);
+    }
+  }
+}
+
+json::value conf_of_item(const json::value& item) {
+  const json::value* rules = find(item, "rules");
+  return json::object{{"Rules", rules == nullptr ? json::value(json::array()) : *rules}};
 }
 
 }  // namespace
@@ -185,6 +255,7 @@ model::ResourceType mesh_http_route_type() {
   model::ResourceType type =
       target_ref_type("MeshHTTPRoute", "meshhttproute", "meshhttproutes", "Mesh HTTP Route", "Mesh HTTP Routes", schema(), validate);
   type.has_to = true;
+  type.conf_of_item = conf_of_item;
   return type;
 }
 

@@ -1,6 +1,11 @@
 #include "policy/meshproxypatch/schema.h"
 
 #include "base/status.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "model/envoy_text.h"
 #include "policy/target_ref_schema.h"
 
 namespace kuma::policy {
@@ -44,13 +49,30 @@ const model::JsonSchema& schema() {
   return kSchema;
 }
 
-// Whether the text could be an Envoy resource: YAML or JSON of an object. Its fields are checked when it is applied.
-void validate_value(const ConfView& value, Violations& violations) {
-  const auto parsed = parse_yaml(value.text());
-  if (!parsed.ok()) {
-    violations.add(value.path(), "native Envoy resource is not valid: {}", message_of(parsed.status()));
-  } else if (!parsed->is_object()) {
-    violations.add(value.path(), "native Envoy resource is not valid: expected an object, got {}", to_json(*parsed));
+// The message that a modification's value is.
+const google::protobuf::Message& prototype_of(std::string_view kind) {
+  if (kind == "cluster") {
+    return ::envoy::config::cluster::v3::Cluster::default_instance();
+  }
+  if (kind == "listener") {
+    return ::envoy::config::listener::v3::Listener::default_instance();
+  }
+  if (kind == "virtualHost") {
+    return ::envoy::config::route::v3::VirtualHost::default_instance();
+  }
+  if (kind == "networkFilter") {
+    return ::envoy::config::listener::v3::Filter::default_instance();
+  }
+  return ::envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter::default_instance();
+}
+
+// Of something new, or of what is laid over something.
+void validate_value(const ConfView& value, std::string_view kind, bool is_new, Violations& violations) {
+  const auto& prototype = prototype_of(kind);
+  const absl::Status status =
+      is_new ? model::check_envoy_resource(value.text(), prototype) : model::check_envoy_patch(value.text(), prototype);
+  if (!status.ok()) {
+    violations.add(value.path(), "native Envoy resource is not valid: {}", message_of(status));
   }
 }
 
@@ -72,7 +94,14 @@ void validate_json_patch(const ConfView& patch, Violations& violations) {
   if (!takes_from && !from.text().empty()) {
     violations.add(from.path(), "\"from\" is allowed only when \"op\" is one of [\"move\", \"copy\"]");
   }
-  if (op == "remove" && (patch["path"].text().empty() || patch["path"].text() == "/")) {
+  const std::string_view path = patch["path"].text();
+  if (!path.empty() && !path.starts_with('/')) {
+    violations.add(patch["path"].path(), "must be a JSON pointer: empty, or starting with /");
+  }
+  if (takes_from && !from.text().empty() && !from.text().starts_with('/')) {
+    violations.add(from.path(), "must be a JSON pointer: starting with /");
+  }
+  if (op == "remove" && (path.empty() || path == "/")) {
     violations.add(patch["path"].path(), "root path cannot be removed");
   }
 }
@@ -86,7 +115,7 @@ void validate_patch(const ConfView& change, std::string_view kind, Violations& v
     return;
   }
   if (has_value) {
-    validate_value(change["value"], violations);
+    validate_value(change["value"], kind, false, violations);
   }
   for (const ConfView& patch : change["jsonPatches"].items()) {
     validate_json_patch(patch, violations);
@@ -133,7 +162,7 @@ void validate_modification(const ConfView& item, Violations& violations) {
     } else if (!value) {
       violations.add(value.path(), "must be defined");
     } else {
-      validate_value(value, violations);
+      validate_value(value, kind, true, violations);
     }
     return;  // only the first counts
   }

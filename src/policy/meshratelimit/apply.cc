@@ -1,6 +1,7 @@
 #include "policy/meshratelimit/apply.h"
 
 #include "base/status.h"
+#include "fmt/format.h"
 #include "policy/conf_view.h"
 #include "policy/envoy/edit.h"
 #include "policy/envoy/rate_limit.h"
@@ -63,6 +64,15 @@ absl::Status change_listener(const json::value& merged, Listener& listener) {
   return absl::OkStatus();
 }
 
+// The reference lets in every status, and Envoy refuses the listener for one that it has no name for.
+void tell_unknown_status(const RuleConf& conf, std::vector<Problem>& problems) {
+  const ConfView status = ConfView(&conf.value, FieldPath("default"))["local"]["http"]["onRateLimit"]["status"];
+  if (status.number() && !envoy::is_envoy_status(static_cast<uint32_t>(*status.number()))) {
+    problems.push_back({ref_of(*conf.origins.back()), fmt::format("{}: Envoy has no status {} and will refuse the listener",
+                                                                  status.path().text(), *status.number())});
+  }
+}
+
 }  // namespace
 
 void apply(const ProxyPolicies& policies, ProxyResources& resources) {
@@ -72,6 +82,7 @@ void apply(const ProxyPolicies& policies, ProxyResources& resources) {
     if (rule == nullptr || !all_for_inbound(legacy, draft.subject->tags).empty()) {
       return;
     }
+    tell_unknown_status(*rule->conf, resources.problems);
     PieceKey fingerprint(kName);
     fingerprint.add(rule->conf);
     draft.change(fingerprint, rule->conf->origins,

@@ -34,12 +34,27 @@ void validate(const model::Resource& resource, Violations& violations) {
   }
 }
 
+// A destination without rules is sent to as a whole.
+json::value conf_of_item(const json::value& item) {
+  const json::value* rules = find(item, "rules");
+  if (rules != nullptr && rules->is_array() && !rules->get_array().empty()) {
+    return rules->get_array().front();
+  }
+  const json::value* target = find(item, "targetRef");
+  json::value ref = target == nullptr ? json::value(json::object()) : *target;
+  if (json::object* members = ref.if_object()) {
+    members->emplace("weight", 1);
+  }
+  return json::object{{"default", json::object{{"backendRefs", json::array{std::move(ref)}}}}};
+}
+
 }  // namespace
 
 model::ResourceType mesh_tcp_route_type() {
   model::ResourceType type =
       target_ref_type("MeshTCPRoute", "meshtcproute", "meshtcproutes", "Mesh TCP Route", "Mesh TCP Routes", schema(), validate);
   type.has_to = true;
+  type.conf_of_item = conf_of_item;
   return type;
 }
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "policy/egress.h"
 #include "policy/envoy/filters.h"
 #include "policy/envoy/names.h"
+#include "policy/envoy/pack.h"
 #include "policy/envoy/rbac.h"
+#include "policy/meshtrafficpermission/schema.h"
 
 namespace kuma::policy::meshtrafficpermission {
 namespace {
@@ -96,6 +99,42 @@ void apply(const ProxyPolicies& policies, ProxyResources& resources) {
                       replace_filter(filter_of(*rules, mesh, name), message);
                       return absl::OkStatus();
                     });
+  }
+}
+
+// Who may use external services by way of an egress. As soon as the mesh has one such policy it is these alone that say so, and
+// a service that none of them is for is closed.
+void apply_egress(const EgressPolicies& policies, ProxyResources& resources) {
+  auto listener = resources.listeners.find(policies.listener());
+  if (listener == resources.listeners.end()) {
+    return;
+  }
+  static const model::ResourceType kType = mesh_traffic_permission_type();
+  const std::string& mesh = policies.view().name;
+  for (const EgressService& service : policies.services()) {
+    if (!service.external) {
+      continue;  // its own proxies decide
+    }
+    EgressRules matched = policies.match(kType, service, resources.problems);
+    if (!matched.any) {
+      continue;
+    }
+    const mesh::ResourceList& all = policies.view().policies_of(kName);
+    const std::string chain_name = policies.chain_name(service);
+    // By its content: rules are made anew for each egress.
+    const envoy::Rbac filter = filter_of(*matched.rules, mesh, listener->first);
+    PieceKey fingerprint(kName);
+    fingerprint.add(chain_name).add(envoy::serialize(filter));
+    listener->second.change(fingerprint, origins_of(*matched.rules, matched.policies.empty() ? all : matched.policies),
+                            [filter, chain_name](Listener& message) {
+                              for (auto& chain : *message.mutable_filter_chains()) {
+                                if (chain.name() == chain_name) {
+                                  envoy::remove_first_filter(chain, envoy::kNetworkRbac);
+                                  envoy::add_filter_first(chain, envoy::kNetworkRbac, filter);
+                                }
+                              }
+                              return absl::OkStatus();
+                            });
   }
 }
 

@@ -36,11 +36,11 @@ absl::StatusOr<std::string> local_admin_address(const std::string& address) {
       R"(envoy admin cluster is not allowed to have addresses other than "", "0.0.0.0", "127.0.0.1", "::", "::1")");
 }
 
-void put_cluster(ProxyContext& context, std::string_view name, std::string address, uint32_t port) {
+void put_cluster(policy::ProxyResources& resources, std::string_view name, std::string address, uint32_t port) {
   policy::PieceKey key("static-cluster");
   key.add(name).add(address).add(port);
   policy::ProxyResources::put(
-      context.resources.clusters,
+      resources.clusters,
       own_draft<policy::ClusterDraft>(name, policy::Origin::Admin, std::move(key),
                                       [name, address = std::move(address), port](Cluster& cluster) {
                                         make::set_cluster_name(cluster, name);
@@ -102,30 +102,33 @@ void make_listener(const std::string& address, uint32_t port, std::string_view r
 }  // namespace
 
 absl::Status generate_admin(ProxyContext& context) {
-  const ProxyMetadata& metadata = context.proxy.metadata;
+  return generate_admin(context.proxy, context.dataplane.address, context.resources);
+}
+
+absl::Status generate_admin(const ProxyInput& proxy, const std::string& address, policy::ProxyResources& resources) {
+  const ProxyMetadata& metadata = proxy.metadata;
   if (metadata.admin_port == 0) {
     return absl::OkStatus();
   }
   KUMA_ASSIGN_OR_RETURN(std::string admin_address, local_admin_address(metadata.admin_address));
-  put_cluster(context, kAdmin, admin_address, metadata.admin_port);
+  put_cluster(resources, kAdmin, admin_address, metadata.admin_port);
   if (metadata.readiness_port > 0) {
     if (metadata.admin_address.empty()) {
       return absl::InvalidArgumentError("the cluster kuma:readiness needs the admin address that the proxy did not tell");
     }
-    put_cluster(context, kReadiness, metadata.admin_address, metadata.readiness_port);
+    put_cluster(resources, kReadiness, metadata.admin_address, metadata.readiness_port);
   }
-  const std::string& address = context.dataplane.address;
   if (address == admin_address) {
     return absl::OkStatus();  // the admin endpoint itself has the port
   }
   std::string_view ready_cluster = metadata.readiness_port > 0 ? kReadiness : kAdmin;
   // The PEMs are long and the key is kept for each proxy: their hash stands for them.
-  const AdminTls& tls = context.proxy.admin_tls;
+  const AdminTls& tls = proxy.admin_tls;
   policy::PieceKey key("admin-listener");
   key.add(address).add(metadata.admin_port).add(ready_cluster);
   key.add(sha256(policy::PieceKey("tls").add(tls.ca_pem).add(tls.certificate_pem).add(tls.key_pem).text()));
   policy::ProxyResources::put(
-      context.resources.listeners,
+      resources.listeners,
       own_draft<policy::ListenerDraft>(
           kAdmin, policy::Origin::Admin, std::move(key),
           [address, port = metadata.admin_port, ready_cluster, &tls](Listener& listener) {

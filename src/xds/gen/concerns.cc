@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 
+#include "google/protobuf/util/message_differencer.h"
 #include "mesh/v1alpha1/dataplane.pb.h"
 #include "policy/legacy.h"
 #include "policy/matched.h"
@@ -130,6 +132,52 @@ bool concerns(const mesh::MeshChange& change, const mesh::MeshView& view, const 
   return std::ranges::any_of(change.policies, [&](const auto& pair) {
     return policy_concerns(pair.first, view, *dataplane, *last) || policy_concerns(pair.second, view, *dataplane, *last);
   });
+}
+
+namespace {
+
+bool same_zone_proxy(const model::ResourcePtr& a, const model::ResourcePtr& b) {
+  return a == b || (a != nullptr && b != nullptr && google::protobuf::util::MessageDifferencer::Equals(*a->message, *b->message));
+}
+
+// Types that say which server names there are, and at an egress what is done with connections.
+bool zone_policy_concerns(const model::ResourceType& type, ProxyType proxy) {
+  static constexpr std::array<std::string_view, 6> kNames = {"TrafficRoute", "MeshHTTPRoute",   "MeshGatewayRoute",
+                                                             "MeshGateway",  "VirtualOutbound", "ExternalService"};
+  static constexpr std::array<std::string_view, 3> kEffects = {"TrafficPermission", "FaultInjection", "RateLimit"};
+  if (std::ranges::find(kNames, type.name) != kNames.end()) {
+    return true;
+  }
+  return proxy == ProxyType::ZoneEgress && (type.is_target_ref || std::ranges::find(kEffects, type.name) != kEffects.end());
+}
+
+}  // namespace
+
+bool concerns_zone_proxy(const mesh::MeshChange& change, const std::string& mesh, const mesh::MeshView* view, ProxyType type,
+                         const Generation* last) {
+  if (last == nullptr || view == nullptr || change.mesh) {
+    return true;
+  }
+  auto found = last->by_mesh.find(mesh);
+  // A mesh that gave nothing may do so now only if it is itself another one, or what the zone offers is.
+  if (found == last->by_mesh.end()) {
+    return false;
+  }
+  const MeshInputs& inputs = found->second;
+  if ((type == ProxyType::ZoneEgress && change.zone_proxies) || intersect(change.services, inputs.services) ||
+      intersect(change.secrets, inputs.data_secrets) || (inputs.gateways && !change.dataplanes.empty())) {
+    return true;
+  }
+  return std::ranges::any_of(change.policies, [&](const auto& pair) {
+    return zone_policy_concerns(*(pair.first == nullptr ? pair.second : pair.first)->type, type);
+  });
+}
+
+bool own_resource_concerns(const mesh::ZoneView& zone, ProxyType type, const std::string& proxy, const Generation* last) {
+  if (last == nullptr) {
+    return true;
+  }
+  return !same_zone_proxy(last->zone_proxy, type == ProxyType::ZoneIngress ? zone.find_ingress(proxy) : zone.find_egress(proxy));
 }
 
 }  // namespace kuma::xds

@@ -2,12 +2,15 @@
 // there is to do, 1,000 proxies × 200 services in 8 s; generation is a part of it.
 
 #include "benchmark/benchmark.h"
+#include "xds/gen/refresh.h"
 #include "xds/gen/testing.h"
 
 namespace kuma::xds {
 namespace {
 
 struct Fleet {
+  explicit Fleet(mesh::ViewOptions options = {}) : rig(std::move(options)) {}
+
   testing::Rig rig;
   std::vector<ProxyInput> proxies;
 };
@@ -21,6 +24,35 @@ std::string dataplane(int service, int instance, int services, int outbounds, in
     yaml += fmt::format("{{port: {}, tags: {{kuma.io/service: svc-{}}}}},", 10000 + i, (service + 1 + i) % services);
   }
   return yaml + "]}}";
+}
+
+// Services in a row; each is let into the next `reached` ones. Proxies find them by name.
+std::unique_ptr<Fleet> make_transparent_fleet(int services, int instances, bool auto_reachable, int reached) {
+  auto fleet = std::make_unique<Fleet>(mesh::ViewOptions{.zone = "", .read_file = nullptr, .auto_reachable = auto_reachable});
+  fleet->rig.put("{type: Mesh, name: default, mtls: {enabledBackend: ca, backends: [{name: ca, type: builtin}]}}");
+  std::vector<std::string> names;
+  for (int service = 0; service < services; ++service) {
+    names.push_back(fmt::format("svc-{}", service));
+    std::string from;
+    for (int i = 1; i <= reached; ++i) {
+      from += fmt::format("{{targetRef: {{kind: MeshService, name: svc-{}}}, default: {{action: Allow}}}},", (service + i) % services);
+    }
+    fleet->rig.put(fmt::format("{{type: MeshTrafficPermission, mesh: default, name: p-{0}, spec: {{targetRef: {{kind: MeshService, name: svc-{0}}}, from: "
+                               "[{1}]}}}}",
+                               service, from));
+    for (int instance = 0; instance < instances; ++instance) {
+      const int number = service * instances + instance + 1;
+      fleet->rig.put(fmt::format("{{type: Dataplane, mesh: default, name: dp-{0}-{1}, networking: {{address: 10.0.{2}.{3}, inbound: [{{port: 80, servicePort: "
+                                 "8080, tags: {{kuma.io/service: svc-{0}, kuma.io/protocol: http}}}}], transparentProxying: {{redirectPortInbound: 15006, "
+                                 "redirectPortOutbound: 15001}}}}}}",
+                                 service, instance, number >> 8, number & 255));
+      fleet->proxies.push_back(testing::Rig::input(fmt::format("dp-{}-{}", service, instance)));
+      fleet->proxies.back().metadata.dns_port = 15053;
+      fleet->proxies.back().metadata.dns_empty_port = 15055;
+    }
+  }
+  fleet->rig.put_vips("default", names);
+  return fleet;
 }
 
 std::unique_ptr<Fleet> make_fleet(int services, int instances, int outbounds) {
@@ -85,6 +117,83 @@ void Policy(benchmark::State& state) {
   }
 }
 BENCHMARK(Policy)->Args({250, 2, 20})->Unit(benchmark::kMillisecond);
+
+// What a proxy is sent in a mesh of 200 services with names for all, without and with automatic reachability (each service may
+// call ten): clusters, listeners and bytes per proxy.
+void Names(benchmark::State& state) {
+  auto fleet = make_transparent_fleet(200, 5, state.range(0) != 0, 10);
+  for (auto _ : state) {
+    Interner interner;
+    SharedPieces pieces;
+    std::vector<Generation> generations;
+    size_t bytes = 0, clusters = 0, listeners = 0;
+    for (const ProxyInput& proxy : fleet->proxies) {
+      generations.push_back(*generate(*fleet->rig.builder.find("default"), proxy, {.interner = interner, .pieces = &pieces}));
+      clusters += generations.back().resources[static_cast<size_t>(XdsType::Cluster)].size();
+      listeners += generations.back().resources[static_cast<size_t>(XdsType::Listener)].size();
+      for (const auto& resources : generations.back().resources) {
+        for (const GeneratedResource& resource : resources) {
+          bytes += resource.wire->any->size();
+        }
+      }
+    }
+    const auto count = static_cast<double>(generations.size());
+    state.counters["clusters/proxy"] = static_cast<double>(clusters) / count;
+    state.counters["listeners/proxy"] = static_cast<double>(listeners) / count;
+    state.counters["bytes/proxy"] = static_cast<double>(bytes) / count;
+  }
+}
+BENCHMARK(Names)->ArgName("auto")->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+// What follows a change at 1,000 proxies that have names of 200 services: the next view, who is concerned, and their
+// configurations. Budget: 0.5 s of CPU.
+struct Held {
+  std::shared_ptr<const Generation> generation;
+  std::vector<WireResourcePtr> endpoints;
+  std::unique_ptr<EndpointRefresh> refresh;
+};
+
+Held hold(Fleet& fleet, const ProxyInput& proxy) {
+  auto generation = std::make_shared<const Generation>(*fleet.rig.generate(proxy));
+  Held held{generation, {}, std::make_unique<EndpointRefresh>(*fleet.rig.builder.find("default"), proxy, generation)};
+  for (const GeneratedResource& resource : generation->resources[static_cast<size_t>(XdsType::Endpoint)]) {
+    held.endpoints.push_back(resource.wire);
+  }
+  return held;
+}
+
+void follow(Fleet& fleet, const std::vector<mesh::MeshUpdate>& updates, std::vector<Held>& held) {
+  for (size_t i = 0; i < held.size(); ++i) {
+    for (const mesh::MeshUpdate& update : updates) {
+      if (!concerns(update.change, *update.view, fleet.proxies[i].key, held[i].generation.get(), &fleet.rig.pieces)) {
+        continue;
+      }
+      auto next = held[i].refresh->refresh(*update.view, held[i].endpoints, {.interner = fleet.rig.interner, .pieces = &fleet.rig.pieces});
+      if (next) {
+        held[i].endpoints = *std::move(next);
+      } else {
+        held[i] = hold(fleet, fleet.proxies[i]);
+      }
+    }
+  }
+}
+
+void NamesChange(benchmark::State& state) {
+  auto fleet = make_transparent_fleet(200, 5, state.range(0) != 0, 10);
+  std::vector<Held> held;
+  for (const ProxyInput& proxy : fleet->proxies) {
+    held.push_back(hold(*fleet, proxy));
+  }
+  int port = 100;
+  for (auto _ : state) {
+    follow(*fleet,
+           fleet->rig.put(fmt::format("{{type: Dataplane, mesh: default, name: dp-7-0, networking: {{address: 10.9.9.9, inbound: [{{port: {}, servicePort: 8080, "
+                                      "tags: {{kuma.io/service: svc-7, kuma.io/protocol: http}}}}]}}}}",
+                                      ++port)),
+           held);
+  }
+}
+BENCHMARK(NamesChange)->ArgName("auto")->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
 // One dataplane comes and goes in a mesh of so many: the view that follows.
 void View(benchmark::State& state) {

@@ -41,6 +41,16 @@ class GenerateTest : public ::testing::Test {
   testing::Rig rig;
 };
 
+std::vector<std::string> versions(const Generation& generation) {
+  std::vector<std::string> all;
+  for (const auto& resources : generation.resources) {
+    for (const GeneratedResource& resource : resources) {
+      all.push_back(resource.wire->name + " " + resource.wire->version + " " + *resource.wire->any);
+    }
+  }
+  return all;
+}
+
 // What can't be configured.
 
 TEST_F(GenerateTest, A_proxy_without_a_dataplane_is_not_found) {
@@ -50,12 +60,12 @@ TEST_F(GenerateTest, A_proxy_without_a_dataplane_is_not_found) {
   EXPECT_EQ(error(generation), "the mesh \"default\" has no dataplane \"web-1\" with a usable address");
 }
 
-TEST_F(GenerateTest, Zone_proxies_are_refused_without_harm) {
+TEST_F(GenerateTest, Zone_proxies_without_a_resource_are_not_found) {
   rig.put(std::string(kMesh) + kWeb);
   for (ProxyType type : {ProxyType::ZoneIngress, ProxyType::ZoneEgress}) {
     ProxyInput proxy = testing::Rig::input("web-1");
     proxy.metadata.proxy_type = type;
-    EXPECT_TRUE(absl::IsUnimplemented(rig.generate(proxy).status()));
+    EXPECT_TRUE(absl::IsNotFound(rig.generate(proxy).status()));
   }
 }
 
@@ -148,6 +158,23 @@ TEST_F(GenerateTest, Each_resource_knows_the_policies_that_shaped_it) {
               Contains("MeshTrafficPermission some"));
 }
 
+TEST_F(GenerateTest, A_policy_that_can_not_be_used_is_left_out_and_told_once) {
+  rig.put(std::string(kMesh) + kWeb + kBackend);
+  const auto before = versions(*rig.generate("web-1"));
+  rig.builder.apply(rig.store.put_unchecked(
+      "MeshHealthCheck", {"default", "odd"},
+      "{targetRef: {kind: Mesh}, to: [{targetRef: {kind: Mesh}, default: {interval: 1s, healthyPanicThreshold: half, http: {}}}]}"));
+  rig.put("{type: TrafficRoute, mesh: default, name: split, sources: [{match: {kuma.io/service: web}}], destinations: [{match: "
+          "{kuma.io/service: backend}}], conf: {split: [{weight: 1, destination: {kuma.io/service: backend, version: v1}}, {weight: 2, "
+          "destination: {kuma.io/service: backend, version: v2}}]}}");
+  auto generation = rig.generate("web-1");
+  EXPECT_THAT(generation->problems,
+              ElementsAre(Problem{{"MeshHealthCheck", "odd"},
+                                  "default.healthyPanicThreshold: string has to be a valid number"}));
+  rig.remove("TrafficRoute", "default", "split");
+  EXPECT_EQ(versions(*rig.generate("web-1")), before);
+}
+
 TEST_F(GenerateTest, Services_that_were_looked_at_are_told) {
   rig.put(std::string(kMesh) + kWeb + kBackend);
   EXPECT_THAT(*rig.generate("web-1")->services, ElementsAre("backend"));
@@ -165,16 +192,6 @@ TEST_F(GenerateTest, Secrets_are_asked_for_only_under_mTLS) {
 }
 
 // Same input, same bytes.
-
-std::vector<std::string> versions(const Generation& generation) {
-  std::vector<std::string> all;
-  for (const auto& resources : generation.resources) {
-    for (const GeneratedResource& resource : resources) {
-      all.push_back(resource.wire->name + " " + resource.wire->version + " " + *resource.wire->any);
-    }
-  }
-  return all;
-}
 
 TEST_F(GenerateTest, Sharing_pieces_changes_no_byte) {
   rig.put(std::string(kMtlsMesh) + kWeb + kBackend);
@@ -259,7 +276,7 @@ TEST_F(GenerateTest, An_outbound_to_another_mesh_has_no_instances_and_is_spoken_
               AllOf(::testing::HasSubstr("tcp_proxy"), Not(::testing::HasSubstr("kuma.io/mesh"))));
 }
 
-TEST_F(GenerateTest, A_builtin_gateway_gets_its_admin_and_nothing_else_yet) {
+TEST_F(GenerateTest, A_builtin_gateway_without_a_MeshGateway_gets_its_admin_alone) {
   rig.put(std::string(kMesh) +
           "{type: Dataplane, mesh: default, name: gw-1, networking: {address: 10.0.0.1, gateway: {type: BUILTIN, tags: "
           "{kuma.io/service: gw}}}}");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -45,6 +46,16 @@ struct ProxyInput {
   model::ResourceKey key;
   ProxyMetadata metadata;
   AdminTls admin_tls;
+  // Egresses: meshes whose authority turned out to be of no use when an identity was to be made, and why. What needs one is
+  // left out.
+  std::map<std::string, std::string> unusable_trusts = {};
+};
+
+// What a mesh gave to the configuration of a zone proxy.
+struct MeshInputs {
+  std::set<std::string> services;      // looked at
+  std::set<std::string> data_secrets;  // names of secrets whose data is in it
+  bool gateways = false;               // cross-mesh listeners of the mesh's gateways are in it
 };
 
 // A sorted list that many generations share.
@@ -70,7 +81,7 @@ struct GeneratedResource {
 
 // The configuration of one proxy, and what it was made from.
 struct Generation {
-  std::array<std::vector<GeneratedResource>, kXdsTypeCount> resources;  // each in order of name; Secret stays empty
+  std::array<std::vector<GeneratedResource>, kXdsTypeCount> resources;  // each in order of name; of secrets those that users gave
   std::vector<SecretRef> secrets;                                       // sorted
   std::vector<Problem> problems;
   // The services looked at: a change of another one cannot change this configuration. Never null; shared by proxies that
@@ -81,6 +92,9 @@ struct Generation {
   uint64_t vips = 0;                   // see vip_fingerprint
   // Of each list of endpoints, how to make it again (refresh.h); null: by generating everything.
   std::vector<std::shared_ptr<const EndpointsRecipe>> endpoint_recipes;
+  // Zone proxies: by mesh; the three above are of proxies of one mesh.
+  std::map<std::string, MeshInputs> by_mesh;
+  model::ResourcePtr zone_proxy;  // the resource that it was made for
 };
 
 // Pieces of configuration that are the same for many proxies, keyed by the immutable parts of the view they are made
@@ -103,5 +117,10 @@ absl::StatusOr<Generation> generate(const mesh::ZoneView& view, const ProxyInput
 // often, never false wrongly. `pieces` may be null.
 bool concerns(const mesh::MeshChange& change, const mesh::MeshView& view, const model::ResourceKey& proxy,
               const Generation* last, SharedPieces* pieces = nullptr);
+// The same for an ingress or egress: a change of one mesh (`view` is null when the mesh is gone), and one of the zone proxy's
+// own resource, which is no mesh's.
+bool concerns_zone_proxy(const mesh::MeshChange& change, const std::string& mesh, const mesh::MeshView* view, ProxyType type,
+                         const Generation* last);
+bool own_resource_concerns(const mesh::ZoneView& zone, ProxyType type, const std::string& proxy, const Generation* last);
 
 }  // namespace kuma::xds

@@ -34,10 +34,13 @@ std::vector<fs::path> all_cases() {
   return {found.begin(), found.end()};
 }
 
-// `web-1`, or {name: web-1, mesh: other, readinessPort: …, dnsPort: …, dnsEmptyPort: …, metricsCertPath: …}.
+// `web-1`, {name: in-1, type: ingress}, or {name: web-1, mesh: other, readinessPort: …, dnsPort: …, dnsEmptyPort: …, metricsCertPath: …}.
 ProxyInput input_of(const json::value& proxy) {
   if (proxy.is_string()) {
     return testing::Rig::input(std::string(proxy.get_string()));
+  }
+  if (std::string type = text_of(proxy, "type"); !type.empty()) {
+    return testing::Rig::zone_input(type == "ingress" ? ProxyType::ZoneIngress : ProxyType::ZoneEgress, text_of(proxy, "name"));
   }
   std::string mesh = text_of(proxy, "mesh");
   ProxyInput input = testing::Rig::input(text_of(proxy, "name"), mesh.empty() ? "default" : mesh);
@@ -76,20 +79,17 @@ struct RealCertificates {
   fs::path key_path;
 };
 
-// The configuration of each proxy of a case, by name.
-json::object run_case(const fs::path& folder, const RealCertificates* real = nullptr) {
-  auto spec = parse_yaml(read_file(folder / "input.yaml"));
-  if (!spec.ok()) {
-    throw std::invalid_argument(std::string(message_of(spec.status())));
-  }
-  testing::Rig rig(mesh::ViewOptions{
-      .zone = text_of(*spec, "zone"), .read_file = nullptr, .auto_reachable = find(*spec, "autoReachable") != nullptr});
-  for (const json::value& resource : find(*spec, "resources")->get_array()) {
+// The configurations of a case's proxies as the control plane of one zone makes them.
+void run_in_zone(const json::value& spec, const std::string& zone, const RealCertificates* real, bool shared,
+                 json::object& configs) {
+  testing::Rig rig(
+      mesh::ViewOptions{.zone = zone, .read_file = nullptr, .auto_reachable = find(spec, "autoReachable") != nullptr});
+  for (const json::value& resource : find(spec, "resources")->get_array()) {
     rig.put_one(resource);
   }
-  rig.issue_certificates(inputs_of(*spec, "certificates"));
-  json::object configs;
-  for (ProxyInput& proxy : inputs_of(*spec, "proxies")) {
+  rig.issue_certificates(inputs_of(spec, "certificates"));
+  const bool of_several_zones = find(spec, "zones") != nullptr;
+  for (ProxyInput& proxy : inputs_of(spec, "proxies")) {
     if (real != nullptr) {
       proxy.admin_tls = real->admin_tls;
       if (!proxy.metadata.metrics_cert_path.empty()) {
@@ -97,10 +97,29 @@ json::object run_case(const fs::path& folder, const RealCertificates* real = nul
         proxy.metadata.metrics_key_path = real->key_path;
       }
     }
-    auto generation = rig.generate(proxy);
-    configs[proxy.key.name] = generation.ok()
-                                  ? testing::to_json_object(*generation)
-                                  : json::object{{"error", std::string(message_of(generation.status()))}};
+    if (proxy.metadata.proxy_type == ProxyType::ZoneIngress) {
+      rig.offer_services(proxy.key.name);
+    }
+    auto generation = rig.generate(proxy, shared);
+    configs[of_several_zones ? proxy.key.name + " in " + zone : proxy.key.name] =
+        generation.ok() ? testing::to_json_object(*generation)
+                        : json::object{{"error", std::string(message_of(generation.status()))}};
+  }
+}
+
+// The configuration of each proxy of a case, by name. `zones` instead of `zone` runs the case in each of them.
+json::object run_case(const fs::path& folder, const RealCertificates* real = nullptr, bool shared = true) {
+  auto spec = parse_yaml(read_file(folder / "input.yaml"));
+  if (!spec.ok()) {
+    throw std::invalid_argument(std::string(message_of(spec.status())));
+  }
+  json::object configs;
+  if (const json::value* zones = find(*spec, "zones")) {
+    for (const json::value& zone : zones->get_array()) {
+      run_in_zone(*spec, std::string(zone.get_string()), real, shared, configs);
+    }
+  } else {
+    run_in_zone(*spec, text_of(*spec, "zone"), real, shared, configs);
   }
   return configs;
 }
@@ -123,6 +142,12 @@ TEST(Golden, What_is_written_down_reads_back_as_it_was_written) {
     auto expected = parse_yaml(read_file(folder / "expected.yaml"));
     ASSERT_TRUE(expected.ok()) << folder << expected.status();
     EXPECT_EQ(*expected, json::value(run_case(folder))) << folder;
+  }
+}
+
+TEST(Golden, Sharing_pieces_among_proxies_changes_nothing) {
+  for (const fs::path& folder : all_cases()) {
+    EXPECT_EQ(run_case(folder, nullptr, true), run_case(folder, nullptr, false)) << folder;
   }
 }
 

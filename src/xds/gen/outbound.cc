@@ -9,6 +9,7 @@
 #include "policy/envoy/names.h"
 #include "policy/envoy/outbound.h"
 #include "policy/legacy.h"
+#include "policy/policy.h"
 #include "xds/gen/proxy_context.h"
 
 namespace kuma::xds {
@@ -45,7 +46,10 @@ class OutboundGenerator {
 
   void run() {
     for (const policy::ProxyOutbound& outbound : context_.resources.outbounds) {
-      outbounds_.push_back(route(outbound));
+      RoutedOutbound routed = route(outbound);
+      if (!made_by_policy(routed.listener)) {
+        outbounds_.push_back(std::move(routed));
+      }
     }
     for (const RoutedOutbound& outbound : outbounds_) {
       put_clusters(outbound);
@@ -59,6 +63,15 @@ class OutboundGenerator {
   }
 
  private:
+  // Some policies make outbounds themselves, with no regard to a TrafficRoute.
+  bool made_by_policy(const OutboundListener& listener) {
+    Protocol own = destinations_.protocol_of(listener.tags).value_or(Protocol::Unknown);
+    return std::ranges::any_of(policy::policies(), [&](const policy::Policy& one) {
+      return one.makes_outbounds != nullptr && one.makes_outbounds(context_.policies, own) &&
+             one.makes_outbounds(context_.policies, listener.protocol);
+    });
+  }
+
   // Where requests of an outbound go, by its TrafficRoute; without one, nowhere.
   RoutedOutbound route(const policy::ProxyOutbound& outbound) {
     RoutedOutbound routed;
@@ -96,8 +109,10 @@ class OutboundGenerator {
   void add_route(std::optional<int> http_entry, const google::protobuf::RepeatedPtrField<TrafficRoute::Split>& split,
                  const Destination& destination, RoutedOutbound& routed) {
     OutboundRoute route{.http_entry = http_entry, .clusters = {}};
+    bool rewrite_host = false;
     auto add = [&](const Destination& to, uint32_t weight) {
       mesh::Tags tags = resolve(to, routed.listener.tags);
+      rewrite_host = rewrite_host || destinations_.leaves_mesh(tags);
       std::string name = policy::envoy::destination_cluster_name(tags);
       route.clusters.push_back({name, weight});
       routed.clusters.emplace_back(std::move(name), std::move(tags));
@@ -111,6 +126,7 @@ class OutboundGenerator {
       add(destination, 1);
     }
     if (!route.clusters.empty()) {
+      route.rewrite_host = rewrite_host;
       routed.listener.routes.push_back(std::move(route));
     }
   }

@@ -10,6 +10,7 @@
 #include "policy/envoy/names.h"
 #include "policy/envoy/pack.h"
 #include "policy/envoy/tls.h"
+#include "xds/gen/metrics_settings.h"
 #include "xds/gen/proxy_context.h"
 
 namespace kuma::xds {
@@ -44,8 +45,8 @@ void merge_conf(const google::protobuf::Struct& conf, PrometheusMetricsBackendCo
 }
 
 // The mesh's settings; nothing: no metrics are offered.
-std::optional<PrometheusMetricsBackendConfig> mesh_settings(const mesh::MeshView& view) {
-  const auto& metrics = view.mesh->as<Mesh>().metrics();
+std::optional<PrometheusMetricsBackendConfig> mesh_settings(const Mesh& mesh) {
+  const auto& metrics = mesh.metrics();
   for (const auto& backend : metrics.backends()) {
     if (metrics.enabledbackend().empty() || backend.name() != metrics.enabledbackend() || backend.type() != kBackendType) {
       continue;
@@ -198,7 +199,7 @@ MetricsPlace place_of(const PrometheusMetricsBackendConfig& settings) {
 }  // namespace
 
 MetricsPlaces::MetricsPlaces(const mesh::MeshView& view) : view_(view) {
-  if (auto settings = mesh_settings(view)) {
+  if (auto settings = mesh_settings(view.mesh->as<Mesh>())) {
     usual_ = place_of(*settings);
   }
 }
@@ -207,16 +208,21 @@ std::optional<MetricsPlace> MetricsPlaces::of(const mesh::v1alpha1::Dataplane& s
   if (!usual_ || !spec.has_metrics()) {
     return usual_;
   }
-  auto settings = mesh_settings(view_);
+  auto settings = mesh_settings(view_.mesh->as<Mesh>());
   merge_own(spec, *settings);
   return place_of(*settings);
 }
 
-absl::Status generate_prometheus(ProxyContext& context) {
-  auto settings = mesh_settings(context.view);
+std::optional<PrometheusMetricsBackendConfig> metrics_settings(const Mesh& mesh, const mesh::v1alpha1::Dataplane& dataplane) {
+  auto settings = mesh_settings(mesh);
   if (settings) {
-    merge_own(context.spec, *settings);
+    merge_own(dataplane, *settings);
   }
+  return settings;
+}
+
+absl::Status generate_prometheus(ProxyContext& context) {
+  auto settings = metrics_settings(context.view.mesh->as<Mesh>(), context.spec);
   if (!settings || context.proxy.metadata.admin_port == 0 || is_taken(context, settings->port())) {
     return absl::OkStatus();
   }

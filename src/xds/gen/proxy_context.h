@@ -1,15 +1,22 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "mesh/mesh_view.h"
 #include "mesh/v1alpha1/dataplane.pb.h"
+#include "policy/matched.h"
 #include "policy/proxy_resources.h"
 #include "xds/gen/generator.h"
 
 namespace kuma::xds {
+
+using SecretDraft = policy::Draft<::envoy::extensions::transport_sockets::tls::v3::Secret>;
+using RuntimeDraft = policy::Draft<::envoy::service::runtime::v3::Runtime>;
 
 // What the generators of one proxy see, and where they put what they make. Lives during one generation.
 struct ProxyContext {
@@ -18,7 +25,11 @@ struct ProxyContext {
   const mesh::v1alpha1::Dataplane& spec;  // of `dataplane`
   const ProxyInput& proxy;
   policy::ProxyResources& resources;
+  const policy::ProxyPolicies& policies;
   SharedPieces* pieces = nullptr;  // may be null
+  // Builtin gateways only: certificates that users gave, values for Envoy's runtime.
+  std::map<std::string, SecretDraft> certificates = {};
+  std::map<std::string, RuntimeDraft> runtimes = {};
 
   bool transparent() const { return resources.transparent; }
 };
@@ -29,6 +40,7 @@ void resolve_outbounds(ProxyContext& context);  // §8.1
 // The parts of a standard proxy's configuration, in the order in which they run (spec/xds-config.md §1). An error means that
 // the proxy can't be configured.
 absl::Status generate_admin(ProxyContext& context);          // §4
+absl::Status generate_admin(const ProxyInput& proxy, const std::string& address, policy::ProxyResources& resources);  // of any
 absl::Status generate_prometheus(ProxyContext& context);     // §5
 absl::Status generate_transparent(ProxyContext& context);    // §6
 absl::Status generate_inbounds(ProxyContext& context);       // §7
@@ -36,6 +48,7 @@ absl::Status generate_outbounds(ProxyContext& context);      // §8
 absl::Status generate_direct_access(ProxyContext& context);  // §10
 absl::Status generate_probes(ProxyContext& context);         // §14
 absl::Status generate_dns(ProxyContext& context);            // §11.3
+absl::Status generate_gateway(ProxyContext& context);        // builtin gateways: spec/gateway.md
 
 // Where a dataplane offers its metrics to the mesh, and the service that it counts as there.
 struct MetricsPlace {

@@ -177,6 +177,10 @@ class Recorded {
 
   void connect(const json::value& proxy) {
     std::string mesh = text_of(proxy, "mesh");
+    if (std::string type = text_of(proxy, "type"); type == "ingress" || type == "egress") {
+      inputs_.push_back(testing::Rig::zone_input(type == "ingress" ? ProxyType::ZoneIngress : ProxyType::ZoneEgress, text_of(proxy, "name")));
+      return;
+    }
     ProxyInput input = testing::Rig::input(text_of(proxy, "name"), mesh.empty() ? "default" : mesh);
     auto resource = rig_.store.find("Dataplane", input.key.mesh, input.key.name);
     if (resource == nullptr) {
@@ -207,6 +211,9 @@ class Recorded {
   }
 
   void compare(const ProxyInput& proxy, const json::value& block, const json::value& wanted, const std::string& step) {
+    if (proxy.metadata.proxy_type == ProxyType::ZoneIngress) {
+      rig_.offer_services(proxy.key.name);
+    }
     auto generation = rig_.generate(proxy);
     if (generation.ok()) {
       configs_[proxy.key.name] = testing::to_json_object(*generation);

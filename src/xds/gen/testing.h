@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,11 +14,15 @@
 #include "base/text.h"
 #include "google/protobuf/any.pb.h"
 #include "google/protobuf/util/json_util.h"
+#include "google/protobuf/util/type_resolver_util.h"
 #include "mesh/v1alpha1/dataplane.pb.h"
 #include "mesh/v1alpha1/mesh.pb.h"
+#include "mesh/v1alpha1/zone_ingress.pb.h"
 #include "mesh/view_testing.h"
 #include "mesh/vip_range.h"
+#include "policy/envoy/all_types.h"
 #include "policy/policy.h"
+#include "xds/gen/available_services.h"
 #include "xds/gen/generator.h"
 #include "xds/gen/shared_pieces.h"
 
@@ -42,6 +47,12 @@ inline json::value to_json_value(const WireResource& wire) {
   any.ParseFromString(*wire.any);
   std::string text;
   auto status = google::protobuf::util::MessageToJsonString(any, &text);
+  if (!status.ok()) {  // something inside that this program is not compiled against
+    const std::unique_ptr<google::protobuf::util::TypeResolver> types(
+        google::protobuf::util::NewTypeResolverForDescriptorPool("type.googleapis.com", &policy::envoy::all_types()));
+    text.clear();
+    status = google::protobuf::util::BinaryToJsonString(types.get(), "type.googleapis.com/google.protobuf.Any", *wire.any, &text);
+  }
   auto value = parse_json(status.ok() ? text : R"({"error": "not printable"})");
   value->get_object().erase("@type");
   return *std::move(value);
@@ -81,6 +92,7 @@ class Rig {
   mesh::ViewBuilder builder;
   Interner interner;
   SharedPieces pieces;
+  AvailableServices available_services{{}};
 
   // Each document is a commit of its own; the updates of all are returned.
   std::vector<mesh::MeshUpdate> put(const std::string& yaml) {
@@ -131,6 +143,26 @@ class Rig {
     return settle(builder.apply(store.remove(type, mesh, name)));
   }
 
+  static ProxyInput zone_input(ProxyType type, const std::string& name) {
+    ProxyInput proxy = input(name, "");
+    proxy.metadata.proxy_type = type;
+    return proxy;
+  }
+
+  // As the control plane does for a connected ingress: writes what the zone offers into its resource, if that is not there yet.
+  std::vector<mesh::MeshUpdate> offer_services(const std::string& ingress) {
+    auto resource = store.find("ZoneIngress", "", ingress);
+    auto services = available_services.compute(builder.zone_view());
+    auto spec = std::make_shared<kuma::mesh::v1alpha1::ZoneIngress>(resource->as<kuma::mesh::v1alpha1::ZoneIngress>());
+    if (same_services(spec->availableservices(), services)) {
+      return {};
+    }
+    *spec->mutable_availableservices() = services;
+    model::Resource changed = *resource;
+    changed.message = std::move(spec);
+    return settle(builder.apply(store.put_resource(std::move(changed))));
+  }
+
   static ProxyInput input(const std::string& name, const std::string& mesh = "default") {
     ProxyInput proxy;
     proxy.key = {mesh, name};
@@ -145,6 +177,9 @@ class Rig {
   }
 
   absl::StatusOr<Generation> generate(const ProxyInput& proxy, bool shared = true) {
+    if (proxy.metadata.proxy_type != ProxyType::Dataplane) {
+      return xds::generate(builder.zone_view(), proxy, {.interner = interner, .pieces = shared ? &pieces : nullptr});
+    }
     auto view = builder.find(proxy.key.mesh);
     if (view == nullptr) {
       return absl::NotFoundError("no such mesh");

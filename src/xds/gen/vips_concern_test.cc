@@ -3,6 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "xds/gen/outbounds.h"
+#include "xds/gen/refresh.h"
 #include "xds/gen/testing.h"
 
 namespace kuma::xds {
@@ -29,7 +30,7 @@ class VipsConcernTest : public ::testing::TestWithParam<bool> {
     for (ProxyInput& proxy : proxies) {
       proxy.metadata.dns_port = 15053;
       proxy.metadata.dns_empty_port = 15055;
-      generations.emplace(proxy.key, *rig.generate(proxy));
+      renew(proxy, generations.emplace(proxy.key, *rig.generate(proxy)).first->second);
     }
   }
 
@@ -63,6 +64,7 @@ class VipsConcernTest : public ::testing::TestWithParam<bool> {
       }
       auto next = rig.generate(proxy);
       EXPECT_TRUE(next.ok());
+      expect_refreshed(proxy, last, *next);
       if (is_concerned) {
         names.push_back(proxy.key.name);
       } else {
@@ -72,12 +74,40 @@ class VipsConcernTest : public ::testing::TestWithParam<bool> {
     }
     return names;
   }
+  // The quick way, where it can be gone, gives the same.
+  void expect_refreshed(const ProxyInput& proxy, const Generation& last, const Generation& next) {
+    const auto view = rig.builder.find("default");
+    std::vector<WireResourcePtr> endpoints, expected;
+    for (const GeneratedResource& resource : last.resources[static_cast<size_t>(XdsType::Endpoint)]) {
+      endpoints.push_back(resource.wire);
+    }
+    for (const GeneratedResource& resource : next.resources[static_cast<size_t>(XdsType::Endpoint)]) {
+      expected.push_back(resource.wire);
+    }
+    auto refreshed = refreshers.at(proxy.key)->refresh(*view, endpoints, {.interner = rig.interner, .pieces = &rig.pieces});
+    if (refreshed) {
+      ++quick;
+      EXPECT_EQ(*refreshed, expected) << proxy.key.name;
+      for (XdsType type : {XdsType::Cluster, XdsType::Listener, XdsType::Route}) {
+        EXPECT_TRUE(std::ranges::equal(last.resources[static_cast<size_t>(type)], next.resources[static_cast<size_t>(type)], {},
+                                       [](const auto& one) { return one.wire; }, [](const auto& one) { return one.wire; }))
+            << proxy.key.name;
+      }
+    }
+    renew(proxy, next);
+  }
+  void renew(const ProxyInput& proxy, const Generation& generation) {
+    refreshers.insert_or_assign(proxy.key, std::make_unique<EndpointRefresh>(*rig.builder.find("default"), proxy,
+                                                                             std::make_shared<const Generation>(generation)));
+  }
   std::vector<std::string> put(const std::string& yaml) { return concerned(rig.put(yaml)); }
   std::vector<std::string> put_vips(const std::vector<std::string>& services) { return concerned(rig.put_vips("default", services)); }
 
   testing::Rig rig;
   std::vector<ProxyInput> proxies;
   std::map<model::ResourceKey, Generation> generations;
+  std::map<model::ResourceKey, std::unique_ptr<EndpointRefresh>> refreshers;
+  int quick = 0;  // configurations that were refreshed
 };
 
 INSTANTIATE_TEST_SUITE_P(Off, VipsConcernTest, ::testing::Values(false));
@@ -95,6 +125,31 @@ TEST_P(VipsConcernTest, An_endpoint_concerns_those_that_have_a_name_for_its_serv
   EXPECT_THAT(put("{type: Dataplane, mesh: default, name: b-1, networking: {address: 10.0.0.1, inbound: [{port: 81, tags: {kuma.io/service: b, "
                   "kuma.io/protocol: http}}]}}"),
               ElementsAre("all", "team", "lists", "direct")) << "who reaches single instances looks at all of them";
+  EXPECT_EQ(quick, 4) << "all but the one with direct access";
+}
+
+TEST_P(VipsConcernTest, Endpoints_that_policies_order_are_refreshed_too) {
+  put("{type: MeshLoadBalancingStrategy, mesh: default, name: l, spec: {targetRef: {kind: Mesh}, to: [{targetRef: {kind: Mesh}, default: {localityAwareness: "
+      "{localZone: {affinityTags: [{key: rack}]}}}}]}}");
+  for (const char* rack : {"r1", "r2"}) {
+    quick = 0;
+    EXPECT_THAT(put(fmt::format("{{type: Dataplane, mesh: default, name: b-1, networking: {{address: 10.0.0.1, inbound: [{{port: 81, tags: {{kuma.io/service: b, "
+                                "kuma.io/protocol: http, rack: {}}}}}]}}}}",
+                                rack)),
+                ElementsAre("all", "team", "lists", "direct"));
+    EXPECT_EQ(quick, 4);
+  }
+}
+
+TEST_P(VipsConcernTest, What_is_more_than_endpoints_is_generated) {
+  put("{type: Dataplane, mesh: default, name: b-1, networking: {address: 10.0.0.1, inbound: [{port: 81, tags: {kuma.io/service: b, kuma.io/protocol: tcp}}]}}");
+  EXPECT_EQ(quick, 1) << "a-1 alone has nothing of it";
+  quick = 0;
+  put_vips({"a", "b", "c"});
+  put("{type: Mesh, name: default, routing: {localityAwareLoadBalancing: true}}");
+  EXPECT_EQ(quick, 0);
+  concerned(rig.remove("Dataplane", "default", "b-1"));
+  EXPECT_EQ(quick, 1) << "a service that nobody has";
 }
 
 TEST_P(VipsConcernTest, An_explicit_outbound_at_the_address_of_a_new_name_is_hidden_and_comes_back) {

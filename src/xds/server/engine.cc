@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "mesh/v1alpha1/zone_ingress.pb.h"
 #include "system/v1alpha1/secret.pb.h"
 #include "xds/server/host_resolver.h"
 #include "xds/server/proxy_configurator.h"
@@ -79,6 +80,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
         builder(parts.registry, {.zone = options.zone, .read_file = parts.read_file, .vip_naming = options.vip_naming, .auto_reachable = options.auto_reachable}),
         issuer(parts.clock, interner, parts.metrics, parts.issue_identity),
         scheduler({.ack_wait_max = options.ack_wait_max}),
+        available_services(options.ingress_tag_filters),
         generator_runs(parts.metrics.counter("xds_generator_runs", "Configurations of proxies that were generated")),
         pushes(parts.metrics.counter("xds_pushes", "Snapshots that were handed to streams because they differ from the last")),
         generation_errors(parts.metrics.counter("xds_generation_errors", "Generations that failed")),
@@ -111,6 +113,9 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   PushScheduler scheduler;
   std::map<ProxyKey, ConnectedProxy> proxies;
   std::map<ConnectionId, ProxyKey> connections;
+  AvailableServices available_services;
+  MonotonicTime available_services_at{};  // when they were counted last
+  std::shared_ptr<void> available_services_timer;
   std::shared_ptr<const mesh::ZoneView> zone_view;  // of the newest views; null: to be made
   AdminAuthorityPtr admin_authority;
   bool waits_for_admin_authority = false;
@@ -212,7 +217,32 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   }
 
   // Their configuration has something of every mesh.
+  // What ingresses offer is counted soon: at once after a quiet time, else when the interval is over.
+  void mark_available_services() {
+    const auto first = proxies.lower_bound({ProxyType::ZoneIngress, {}});
+    const bool has_ingress = first != proxies.end() && first->first.type == ProxyType::ZoneIngress;
+    if (available_services_timer == nullptr && parts.write_available_services != nullptr && has_ingress) {
+      const MonotonicTime due = available_services_at + options.available_services_interval;
+      available_services_timer = post_after(due - parts.clock.monotonic_now(), [this] { count_available_services(); });
+    }
+  }
+
+  void count_available_services() {
+    available_services_timer = nullptr;
+    available_services_at = parts.clock.monotonic_now();
+    const mesh::ZoneView zone = builder.zone_view();
+    const AvailableServices::List services = available_services.compute(zone);
+    for (auto it = proxies.lower_bound({ProxyType::ZoneIngress, {}}); it != proxies.end() && it->first.type == ProxyType::ZoneIngress;
+         ++it) {
+      const model::ResourcePtr ingress = zone.find_ingress(it->first.key.name);
+      if (ingress != nullptr && !same_services(ingress->as<::kuma::mesh::v1alpha1::ZoneIngress>().availableservices(), services)) {
+        parts.write_available_services(it->first.key.name, services);
+      }
+    }
+  }
+
   void mark_zone_proxies(const PropagationPtr& token) {
+    mark_available_services();
     zone_view = nullptr;
     for (auto it = proxies.lower_bound({ProxyType::ZoneIngress, {}}); it != proxies.end(); ++it) {
       scheduler.mark(it->first, PushScheduler::Reason::Change, token);
@@ -455,6 +485,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     }
     proxy.metadata = metadata;
     scheduler.mark(key, PushScheduler::Reason::Change);
+    mark_available_services();
     run();
   }
 
@@ -525,6 +556,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
       for (const auto& [key, proxy] : proxies) {
         scheduler.mark(key, PushScheduler::Reason::Resync);
       }
+      mark_available_services();
       run();
       schedule_resync();
     });
@@ -542,7 +574,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
       return;
     }
     // Timers end on their own thread; until then they find that all is over.
-    std::vector<std::shared_ptr<void>> timers = {std::move(resync_timer), std::move(wake_timer)};
+    std::vector<std::shared_ptr<void>> timers = {std::move(resync_timer), std::move(wake_timer), std::move(available_services_timer)};
     for (auto& [key, proxy] : proxies) {
       timers.push_back(std::move(proxy.timer));
     }

@@ -11,6 +11,7 @@
 #include "mesh/view_builder.h"
 #include "observe/metrics.h"
 #include "store/store.h"
+#include "xds/gen/available_services.h"
 #include "xds/gen/generator.h"
 #include "xds/server/certificate_info.h"
 #include "xds/server/identity.h"
@@ -58,6 +59,9 @@ class Engine {
     std::chrono::nanoseconds ack_wait_max = std::chrono::seconds(5);
     // Generations at work at a time; with workers, a few more than these, so that none waits for its next one.
     size_t jobs_max = 4;
+    // What connected ingresses offer to other zones is counted at most this often.
+    std::chrono::nanoseconds available_services_interval = std::chrono::milliseconds(250);
+    std::vector<std::string> ingress_tag_filters = {};  // KUMA_EXPERIMENTAL_INGRESS_TAG_FILTERS
   };
   struct Parts {
     const model::Registry& registry;
@@ -74,6 +78,8 @@ class Engine {
     std::function<std::string(const std::string& host)> resolve;
     // Reads a file that a provided certificate authority names.
     std::function<absl::StatusOr<std::string>(const std::string& path)> read_file;
+    // Stores what a connected ingress offers, which differs from what its resource says. Called on `executor`; must not wait.
+    std::function<void(const std::string& ingress, const AvailableServices::List& services)> write_available_services = nullptr;
     IdentityIssuer::Issue issue_identity = security::issue_identity;
   };
 

@@ -60,6 +60,7 @@ absl::Status ProxyConfigurator::ensure_admin_tls(const ConfiguratorInput& input)
   admin_tls_ = {.ca_pem = input.admin->authority->certificate().to_pem(),
                 .certificate_pem = std::move(pair.certificate_pem),
                 .key_pem = std::move(pair.key_pem)};
+  refresh_.reset();
   admin_tls_authority_ = input.admin;
   admin_tls_addresses_ = std::move(addresses);
   return absl::OkStatus();
@@ -90,31 +91,65 @@ absl::StatusOr<std::vector<WireResourcePtr>> ProxyConfigurator::secrets(const Co
   return all;
 }
 
-absl::StatusOr<ProxyConfigurator::Result> ProxyConfigurator::configure(const ConfiguratorInput& in) {
-  KUMA_RETURN_IF_ERROR(ensure_admin_tls(in));
+absl::Status ProxyConfigurator::generate_all(const ConfiguratorInput& in, Snapshot& snapshot) {
+  refresh_.reset();
   const ProxyInput input{.key = proxy_.key, .metadata = in.metadata, .admin_tls = admin_tls_};
   const GeneratorContext context{.interner = parts_.interner, .pieces = &parts_.pieces};
-  KUMA_ASSIGN_OR_RETURN(Generation generation, proxy_.type == ProxyType::Dataplane ? generate(*in.mesh, input, context)
-                                                                                   : generate(*in.zone, input, context));
-  KUMA_ASSIGN_OR_RETURN(std::vector<WireResourcePtr> of_secrets, secrets(in, generation.secrets));
-  auto snapshot = std::make_shared<Snapshot>();
+  const bool is_dataplane = proxy_.type == ProxyType::Dataplane;
+  KUMA_ASSIGN_OR_RETURN(Generation generation,
+                        is_dataplane ? generate(*in.mesh, input, context) : generate(*in.zone, input, context));
   for (size_t i = 0; i < kXdsTypeCount; ++i) {
-    const XdsType type = static_cast<XdsType>(i);
     std::vector<WireResourcePtr> wires;
-    if (type == XdsType::Secret) {
-      wires = std::move(of_secrets);
-    } else {
-      wires.reserve(generation.resources[i].size());
-      for (GeneratedResource& resource : generation.resources[i]) {
-        wires.push_back(std::move(resource.wire));
-      }
+    wires.reserve(generation.resources[i].size());
+    for (GeneratedResource& resource : generation.resources[i]) {
+      wires.push_back(std::move(resource.wire));
     }
-    snapshot->types[i] = make_set(std::move(wires), last_.get(), type);
     generation.resources[i] = {};
+    if (static_cast<XdsType>(i) == XdsType::Secret) {
+      generated_secrets_ = std::move(wires);
+    } else {
+      snapshot.types[i] = make_set(std::move(wires), last_.get(), static_cast<XdsType>(i));
+    }
   }
+  generation_ = std::make_shared<const Generation>(std::move(generation));
+  if (is_dataplane) {
+    refresh_.emplace(*in.mesh, input, generation_);
+    metadata_ = in.metadata;
+  }
+  return absl::OkStatus();
+}
+
+// Whether only endpoints have changed since the last time; then the snapshot is complete but for secrets.
+bool ProxyConfigurator::refresh_endpoints(const ConfiguratorInput& in, Snapshot& snapshot) {
+  if (!refresh_ || last_ == nullptr || in.mesh == nullptr || in.metadata != metadata_) {
+    return false;
+  }
+  auto endpoints = refresh_->refresh(*in.mesh, last_->of(XdsType::Endpoint).resources,
+                                     {.interner = parts_.interner, .pieces = &parts_.pieces});
+  if (!endpoints) {
+    return false;
+  }
+  snapshot = *last_;
+  snapshot.types[static_cast<size_t>(XdsType::Endpoint)] = make_set(*std::move(endpoints), last_.get(), XdsType::Endpoint);
+  return true;
+}
+
+absl::StatusOr<ProxyConfigurator::Result> ProxyConfigurator::configure(const ConfiguratorInput& in) {
+  KUMA_RETURN_IF_ERROR(ensure_admin_tls(in));
+  auto snapshot = std::make_shared<Snapshot>();
+  if (!refresh_endpoints(in, *snapshot)) {
+    KUMA_RETURN_IF_ERROR(generate_all(in, *snapshot));
+  }
+  auto of_secrets = secrets(in, generation_->secrets);
+  if (!of_secrets.ok()) {
+    refresh_.reset();  // it is of a generation that last_ does not have
+    return of_secrets.status();
+  }
+  of_secrets->insert(of_secrets->begin(), generated_secrets_.begin(), generated_secrets_.end());
+  snapshot->types[static_cast<size_t>(XdsType::Secret)] = make_set(*std::move(of_secrets), last_.get(), XdsType::Secret);
   last_ = snapshot;
   Result result{.snapshot = std::move(snapshot),
-                .generation = std::make_shared<const Generation>(std::move(generation)),
+                .generation = generation_,
                 .certificate = std::nullopt,
                 .renew_at = std::nullopt,
                 .renewal_error = ""};

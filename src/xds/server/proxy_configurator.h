@@ -12,6 +12,7 @@
 #include "mesh/zone_view.h"
 #include "security/authority.h"
 #include "xds/gen/generator.h"
+#include "xds/gen/refresh.h"
 #include "xds/gen/shared_pieces.h"
 #include "xds/server/certificate_info.h"
 #include "xds/server/identity.h"
@@ -63,6 +64,8 @@ class ProxyConfigurator {
   absl::StatusOr<Result> configure(const ConfiguratorInput& input);
 
  private:
+  absl::Status generate_all(const ConfiguratorInput& in, Snapshot& snapshot);
+  bool refresh_endpoints(const ConfiguratorInput& in, Snapshot& snapshot);
   absl::Status ensure_admin_tls(const ConfiguratorInput& input);
   std::vector<std::string> admin_addresses(const ConfiguratorInput& input) const;
   absl::StatusOr<std::vector<WireResourcePtr>> secrets(const ConfiguratorInput& input, const std::vector<SecretRef>& refs);
@@ -71,6 +74,10 @@ class ProxyConfigurator {
   const ProxyKey proxy_;
   std::map<std::string, ProxyIdentity> identities_;  // by mesh; a dataplane has one
   SnapshotPtr last_;  // sets that stay the same are taken over
+  std::shared_ptr<const Generation> generation_;  // without its resources
+  std::vector<WireResourcePtr> generated_secrets_;  // of generation_: certificates that users gave
+  std::optional<EndpointRefresh> refresh_;        // of generation_, as long as it does
+  ProxyMetadata metadata_;                        // that generation_ was made for
   AdminTls admin_tls_;
   AdminAuthorityPtr admin_tls_authority_;  // what admin_tls_ was issued by and for
   std::vector<std::string> admin_tls_addresses_;

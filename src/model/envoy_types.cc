@@ -1,4 +1,4 @@
-#include "policy/envoy/all_types.h"
+#include "model/envoy_types.h"
 
 #include <string>
 
@@ -21,7 +21,7 @@ extern const char _binary_envoy_all_pb_start[];
 extern const char _binary_envoy_all_pb_end[];
 }
 
-namespace kuma::policy::envoy {
+namespace kuma::model {
 namespace {
 
 using google::protobuf::Descriptor;
@@ -63,14 +63,14 @@ class AllTypes {
 
 }  // namespace
 
-const google::protobuf::DescriptorPool& all_types() {
+const google::protobuf::DescriptorPool& envoy_types() {
   static const AllTypes kTypes;
   return kTypes.pool();
 }
 
-const Descriptor* find_type(std::string_view type_url) {
+const Descriptor* find_envoy_type(std::string_view type_url) {
   const size_t slash = type_url.rfind('/');
-  return all_types().FindMessageTypeByName(std::string(type_url.substr(slash == std::string_view::npos ? 0 : slash + 1)));
+  return envoy_types().FindMessageTypeByName(std::string(type_url.substr(slash == std::string_view::npos ? 0 : slash + 1)));
 }
 
-}  // namespace kuma::policy::envoy
+}  // namespace kuma::model

@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <map>
+
+#include "api/inspect_view.h"
+#include "api/response.h"
+#include "api/routes.h"
+#include "base/status.h"
+#include "xds/gen/generator.h"
+#include "xds/gen/shared_pieces.h"
+
+namespace kuma::api {
+namespace {
+
+constexpr std::string_view kTitle = "Could not tell the problems";
+constexpr size_t kDataplanesMax = 20;  // that are named for one problem
+
+// What is left out of a configuration.
+struct Report {
+  std::string error;  // why there is none at all; empty: there is one
+  std::vector<xds::Problem> problems;
+};
+
+// Makes the configurations anew from the view, so that also those of dataplanes that are not connected can be told.
+class Reporter {
+ public:
+  explicit Reporter(const mesh::MeshView& view) : view_(view) {}
+
+  Report report(const model::ResourceKey& key) {
+    xds::ProxyInput proxy;
+    proxy.key = key;
+    proxy.metadata.access_log_socket_path = "/tmp/kuma-al.sock";  // as every kuma-dp has it
+    auto generation = xds::generate(view_, proxy, {.interner = interner_, .pieces = &pieces_});
+    if (!generation.ok()) {
+      return {.error = std::string(message_of(generation.status())), .problems = {}};
+    }
+    Report report{.error = {}, .problems = {}};
+    for (xds::Problem& problem : generation->problems) {
+      if (std::ranges::find(report.problems, problem) == report.problems.end()) {
+        report.problems.push_back(std::move(problem));
+      }
+    }
+    held_.push_back(*std::move(generation));  // pieces live as long as a configuration that has them
+    return report;
+  }
+
+ private:
+  const mesh::MeshView& view_;
+  xds::Interner interner_;
+  xds::SharedPieces pieces_;
+  std::vector<xds::Generation> held_;
+};
+
+net::HttpResponse no_mesh(const Request& request) {
+  return error_response(ApiError{404, std::string(kTitle), fmt::format("there is no mesh \"{}\"", request.param("mesh"))});
+}
+
+net::HttpResponse of_dataplane(const ApiDeps& deps, const Request& request) {
+  const mesh::MeshViewPtr view = inspect_view(deps, request.param("mesh"));
+  if (view == nullptr) {
+    return no_mesh(request);
+  }
+  if (view->find_dataplane(key_of(request)) == nullptr) {
+    return error_response(ApiError{404, std::string(kTitle),
+                                   fmt::format("the mesh \"{}\" has no dataplane \"{}\" with a usable address",
+                                               request.param("mesh"), request.param("name"))});
+  }
+  const Report report = Reporter(*view).report(key_of(request));
+  json::array items;
+  for (const xds::Problem& problem : report.problems) {
+    items.push_back(json::object{{"policy", json::object{{"type", problem.policy.type}, {"name", problem.policy.name}}},
+                                 {"message", problem.message}});
+  }
+  json::object body;
+  if (!report.error.empty()) {
+    body["error"] = report.error;
+  }
+  body["total"] = items.size();
+  body["items"] = std::move(items);
+  return json_response(200, body);
+}
+
+net::HttpResponse of_policy(const ApiDeps& deps, const model::ResourceType& type, const Request& request) {
+  const auto policy = deps.store.get(type, key_of(request));
+  if (!policy.ok()) {
+    return error_response(policy.status(), kTitle);
+  }
+  const mesh::MeshViewPtr view = inspect_view(deps, request.param("mesh"));
+  if (view == nullptr) {
+    return no_mesh(request);
+  }
+  const policy::PolicyRef ref = policy::ref_of(**policy);
+  Reporter reporter(*view);
+  size_t selected = 0;
+  std::map<std::string, std::vector<std::string>> by_message;  // names of dataplanes
+  for (const auto& [key, dataplane] : view->dataplanes) {
+    if (!applies(**policy, *view, *dataplane)) {
+      continue;
+    }
+    ++selected;
+    for (const xds::Problem& problem : reporter.report(key).problems) {
+      if (problem.policy == ref) {
+        by_message[problem.message].push_back(key.name);
+      }
+    }
+  }
+  json::array items;
+  for (const auto& [message, names] : by_message) {
+    const auto named = std::min(names.size(), kDataplanesMax);
+    items.push_back(json::object{{"message", message},
+                                 {"count", names.size()},
+                                 {"dataplanes", json::array(names.begin(), names.begin() + static_cast<ptrdiff_t>(named))}});
+  }
+  json::object body;
+  body["dataplanes"] = selected;
+  body["total"] = items.size();
+  body["items"] = std::move(items);
+  return json_response(200, body);
+}
+
+}  // namespace
+
+void add_problem_routes(Router& router, const ApiDeps& deps) {
+  router.add({.method = "GET",
+              .path = "/meshes/{mesh}/dataplanes/{name}/_problems",
+              .handler = [&deps](const Request& request) { return of_dataplane(deps, request); },
+              .run_on = RunOn::Worker});
+  for (const model::ResourceType& type : deps.registry.types()) {
+    if (type.is_policy) {
+      router.add({.method = "GET",
+                  .path = item_path(type) + "/_problems",
+                  .handler = [&deps, &type](const Request& request) { return of_policy(deps, type, request); },
+                  .run_on = RunOn::Worker});
+    }
+  }
+}
+
+}  // namespace kuma::api
