@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
-#include "policy/envoy/all_types.h"
+#include "model/envoy_types.h"
 
 namespace kuma::api {
 namespace {
@@ -48,7 +48,7 @@ class Renamer {
     const json::value* url = find(value, "@type");
     return message(std::move(value), url == nullptr || !url->is_string()
                                          ? nullptr
-                                         : policy::envoy::find_type(std::string_view(url->get_string())));
+                                         : model::find_envoy_type(std::string_view(url->get_string())));
   }
 
   json::value field(json::value value, const FieldDescriptor& field) const {
@@ -117,7 +117,7 @@ void redact_bootstraps(json::value& dump) {
 
 absl::StatusOr<std::string> sanitize_config_dump(std::string_view dump) {
   KUMA_ASSIGN_OR_RETURN(json::value value, parse_json(dump));
-  value = Renamer().message(std::move(value), policy::envoy::find_type(kConfigDump));
+  value = Renamer().message(std::move(value), model::find_envoy_type(kConfigDump));
   redact_bootstraps(value);
   return to_pretty_json(value);
 }

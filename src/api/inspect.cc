@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "mesh/v1alpha1/dataplane.pb.h"
+#include "model/gateways.h"
 #include "policy/legacy.h"
 #include "policy/matched.h"
 
@@ -83,9 +84,7 @@ json::object attachment_object(const Attachment& attachment) {
 }
 
 bool is_builtin_gateway(const mesh::DataplaneView& dataplane) {
-  const auto& networking = dataplane.resource->as<::kuma::mesh::v1alpha1::Dataplane>().networking();
-  return networking.has_gateway() &&
-         networking.gateway().type() == ::kuma::mesh::v1alpha1::Dataplane::Networking::Gateway::BUILTIN;
+  return model::is_builtin_gateway(dataplane.resource->as<::kuma::mesh::v1alpha1::Dataplane>());
 }
 
 net::HttpResponse policies_response(const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {

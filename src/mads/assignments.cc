@@ -7,6 +7,7 @@
 #include "mesh/mesh_view.h"
 #include "mesh/v1alpha1/dataplane.pb.h"
 #include "mesh/v1alpha1/mesh.pb.h"
+#include "model/gateways.h"
 #include "observability/v1/mads.pb.h"
 #include "policy/envoy/pack.h"
 #include "policy/legacy.h"
@@ -59,8 +60,7 @@ std::map<std::string, std::string> labels_of(const mesh::DataplaneView& dataplan
     }
     labels[sanitize(key + "s")] = std::move(list);
   }
-  const auto& networking = dataplane.resource->as<Dataplane>().networking();
-  if (networking.has_gateway() && networking.gateway().type() == Dataplane::Networking::Gateway::BUILTIN) {
+  if (model::is_builtin_gateway(dataplane.resource->as<Dataplane>())) {
     const model::ResourcePtr* gateway = policy::select_for_dataplane(gateways, dataplane);
     labels["kuma_io_mesh_gateway"] = gateway == nullptr ? "" : (*gateway)->meta.name;
   }

@@ -6,8 +6,8 @@
 #include "base/status.h"
 #include "mesh/v1alpha1/dataplane.pb.h"
 #include "mesh/v1alpha1/gateway.pb.h"
+#include "model/gateways.h"
 #include "policy/legacy.h"
-#include "policy/provenance.h"
 #include "policy/route_name.h"
 
 namespace kuma::policy {
@@ -18,11 +18,6 @@ using mesh::v1alpha1::MeshGateway;
 
 // A route that targets a route that targets a route …: no more than this.
 constexpr int kRouteDepthMax = 4;
-
-bool is_builtin_gateway(const mesh::DataplaneView& dataplane) {
-  const auto& networking = dataplane.resource->as<Dataplane>().networking();
-  return networking.has_gateway() && networking.gateway().type() == Dataplane::Networking::Gateway::BUILTIN;
-}
 
 const model::ResourcePtr* gateway_of(const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {
   if (!dataplane.resource->as<Dataplane>().networking().has_gateway()) {
@@ -66,7 +61,7 @@ std::optional<TargetRef> resolve_target(const model::Resource& policy, const mes
 
 bool selects_gateway(const TargetRef& target, const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {
   const model::ResourcePtr* gateway = gateway_of(view, dataplane);
-  return gateway != nullptr && is_builtin_gateway(dataplane) && refers_to(target.name, (*gateway)->meta);
+  return gateway != nullptr && model::is_builtin_gateway(dataplane.resource->as<Dataplane>()) && refers_to(target.name, (*gateway)->meta);
 }
 
 int precedence(const model::Resource& policy) {

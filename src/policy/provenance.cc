@@ -8,24 +8,6 @@
 namespace kuma::policy {
 namespace {
 
-std::string_view kind_name(TargetKind kind) {
-  switch (kind) {
-    case TargetKind::Mesh:
-      return "Mesh";
-    case TargetKind::MeshSubset:
-      return "MeshSubset";
-    case TargetKind::MeshGateway:
-      return "MeshGateway";
-    case TargetKind::MeshService:
-      return "MeshService";
-    case TargetKind::MeshServiceSubset:
-      return "MeshServiceSubset";
-    case TargetKind::MeshHTTPRoute:
-      return "MeshHTTPRoute";
-  }
-  return "";
-}
-
 bool is_appended(std::string_view path) {
   const size_t dot = path.rfind('.');
   const std::string_view name = dot == std::string_view::npos ? path : path.substr(dot + 1);
@@ -115,64 +97,6 @@ class Collector {
 };
 
 }  // namespace
-
-std::optional<Subset> subset_of(const TargetRef& target) {
-  Subset subset;
-  switch (target.kind) {
-    case TargetKind::MeshGateway:
-    case TargetKind::MeshHTTPRoute:
-      return std::nullopt;
-    case TargetKind::MeshService:
-    case TargetKind::MeshServiceSubset:
-      subset.push_back({std::string(mesh::kServiceTag), target.name});
-      break;
-    case TargetKind::Mesh:
-    case TargetKind::MeshSubset:
-      break;
-  }
-  if (target.kind == TargetKind::MeshSubset || target.kind == TargetKind::MeshServiceSubset) {
-    for (const auto& [key, value] : target.tags) {
-      if (SubsetTag tag{key, value}; std::ranges::find(subset, tag) == subset.end()) {
-        subset.push_back(std::move(tag));
-      }
-    }
-  }
-  return subset;
-}
-
-namespace {
-
-json::value conf_of(const model::ResourceType& type, const json::value& entry) {
-  if (type.conf_of_item != nullptr) {
-    return type.conf_of_item(entry);
-  }
-  const json::value* conf = find(entry, "default");
-  return conf == nullptr ? json::value(json::object()) : *conf;
-}
-
-}  // namespace
-
-std::vector<RuleItem> rule_items(const model::ResourcePtr& policy, std::string_view list) {
-  std::vector<RuleItem> items;
-  if (list.empty()) {
-    if (const json::value* conf = find(policy->spec, "default")) {
-      items.push_back({TargetRef{}, *conf, policy});
-    }
-    return items;
-  }
-  const json::value* entries = find(policy->spec, list);
-  if (entries == nullptr || !entries->is_array()) {
-    return items;
-  }
-  for (const json::value& entry : entries->get_array()) {
-    auto target = parse_target_ref(entry, "targetRef");
-    if (!target) {
-      continue;
-    }
-    items.push_back({*std::move(target), conf_of(*policy->type, entry), policy});
-  }
-  return items;
-}
 
 std::vector<Setting> settings_of(const mesh::ResourceList& policies, std::string_view list, const Subset& peer) {
   Collector collector;

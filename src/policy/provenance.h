@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,11 +32,5 @@ struct Setting {
 // The settings for `peer` (empty: for everything) of one type's policies, which are in the order of
 // MatchedPolicies::policies. `list`: "from", "to" or "" for policies with neither. Ordered by path.
 std::vector<Setting> settings_of(const mesh::ResourceList& policies, std::string_view list, const Subset& peer);
-
-// The entries of a policy's `list` as rules are built from them.
-std::vector<RuleItem> rule_items(const model::ResourcePtr& policy, std::string_view list);
-
-// The tags that a target stands for; nothing for a MeshGateway or MeshHTTPRoute, which are no tag sets.
-std::optional<Subset> subset_of(const TargetRef& target);
 
 }  // namespace kuma::policy

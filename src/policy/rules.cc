@@ -22,28 +22,16 @@ struct Tag {
   auto operator<=>(const Tag&) const = default;
 };
 
-// The tags of a target, the service first, then by key: the order in which `intersect` visits them.
+// The order of the tags is the one in which `intersect` visits them.
 absl::StatusOr<std::vector<Tag>> tags_of(const TargetRef& target) {
-  std::vector<Tag> tags;
-  switch (target.kind) {
-    case TargetKind::MeshGateway:
-      return absl::InvalidArgumentError("can't represent MeshGateway as tags");
-    case TargetKind::MeshHTTPRoute:
-      return absl::InvalidArgumentError("can't represent MeshHTTPRoute as tags");
-    case TargetKind::MeshService:
-    case TargetKind::MeshServiceSubset:
-      tags.push_back({std::string(kServiceTag), target.name});
-      break;
-    case TargetKind::Mesh:
-    case TargetKind::MeshSubset:
-      break;
+  auto subset = subset_of(target);
+  if (!subset) {
+    return absl::InvalidArgumentError(
+        fmt::format("can't represent {} as tags", kind_name(target.kind)));
   }
-  if (target.kind == TargetKind::MeshSubset || target.kind == TargetKind::MeshServiceSubset) {
-    for (const auto& [key, value] : target.tags) {
-      if (Tag tag{key, value}; std::ranges::find(tags, tag) == tags.end()) {
-        tags.push_back(std::move(tag));
-      }
-    }
+  std::vector<Tag> tags;
+  for (SubsetTag& tag : *subset) {
+    tags.push_back({std::move(tag.key), std::move(tag.value)});
   }
   return tags;
 }
@@ -298,6 +286,30 @@ bool tag_contains(const SubsetTag& a, const SubsetTag& b) {
 
 }  // namespace
 
+std::optional<Subset> subset_of(const TargetRef& target) {
+  Subset subset;
+  switch (target.kind) {
+    case TargetKind::MeshGateway:
+    case TargetKind::MeshHTTPRoute:
+      return std::nullopt;
+    case TargetKind::MeshService:
+    case TargetKind::MeshServiceSubset:
+      subset.push_back({std::string(mesh::kServiceTag), target.name});
+      break;
+    case TargetKind::Mesh:
+    case TargetKind::MeshSubset:
+      break;
+  }
+  if (target.kind == TargetKind::MeshSubset || target.kind == TargetKind::MeshServiceSubset) {
+    for (const auto& [key, value] : target.tags) {
+      if (SubsetTag tag{key, value}; std::ranges::find(subset, tag) == subset.end()) {
+        subset.push_back(std::move(tag));
+      }
+    }
+  }
+  return subset;
+}
+
 bool contains(const Subset& a, const Subset& b) {
   return std::ranges::all_of(a, [&](const SubsetTag& tag) {
     bool has_key = false;
@@ -344,6 +356,40 @@ const Rule* Rules::find_service(std::string_view service) const {
     }
   }
   return best;
+}
+
+namespace {
+
+json::value conf_of(const model::ResourceType& type, const json::value& entry) {
+  if (type.conf_of_item != nullptr) {
+    return type.conf_of_item(entry);
+  }
+  const json::value* conf = find(entry, "default");
+  return conf == nullptr ? json::value(json::object()) : *conf;
+}
+
+}  // namespace
+
+std::vector<RuleItem> rule_items(const model::ResourcePtr& policy, std::string_view list) {
+  std::vector<RuleItem> items;
+  if (list.empty()) {
+    if (const json::value* conf = find(policy->spec, "default")) {
+      items.push_back({TargetRef{}, *conf, policy});
+    }
+    return items;
+  }
+  const json::value* entries = find(policy->spec, list);
+  if (entries == nullptr || !entries->is_array()) {
+    return items;
+  }
+  for (const json::value& entry : entries->get_array()) {
+    auto target = parse_target_ref(entry, "targetRef");
+    if (!target) {
+      continue;
+    }
+    items.push_back({*std::move(target), conf_of(*policy->type, entry), policy});
+  }
+  return items;
 }
 
 absl::StatusOr<RulesPtr> build_rules(const std::vector<RuleItem>& items) { return Builder(items).build(); }

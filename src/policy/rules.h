@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,12 +29,19 @@ using Subset = std::vector<SubsetTag>;
 // Whether every peer in `b` is in `a`. A key that `b` does not mention is never contained in a tag of `a`, negated or not.
 bool contains(const Subset& a, const Subset& b);
 
+// The tags that a target stands for, the service first, then by key; nothing for a MeshGateway or MeshHTTPRoute, which are no
+// tag sets.
+std::optional<Subset> subset_of(const TargetRef& target);
+
 // One entry of a policy's `from` or `to`.
 struct RuleItem {
   TargetRef target;
   json::value conf;
   model::ResourcePtr policy;
 };
+
+// The entries of a policy's `list`: "from", "to", or "" for its one `default`.
+std::vector<RuleItem> rule_items(const model::ResourcePtr& policy, std::string_view list);
 
 // What the items of a rule merge to. Rules that come from the same items share one.
 struct RuleConf {

@@ -33,6 +33,24 @@ bool has_all(const mesh::Tags& tags, const mesh::Tags& wanted) {
 
 }  // namespace
 
+std::string_view kind_name(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::Mesh:
+      return "Mesh";
+    case TargetKind::MeshSubset:
+      return "MeshSubset";
+    case TargetKind::MeshGateway:
+      return "MeshGateway";
+    case TargetKind::MeshService:
+      return "MeshService";
+    case TargetKind::MeshServiceSubset:
+      return "MeshServiceSubset";
+    case TargetKind::MeshHTTPRoute:
+      return "MeshHTTPRoute";
+  }
+  return "";
+}
+
 std::optional<TargetRef> parse_target_ref(const json::value& value) {
   std::string_view word = text_of(value, "kind");
   auto kind = std::ranges::find(kKinds, word, &std::pair<std::string_view, TargetKind>::first);

@@ -12,6 +12,8 @@ namespace kuma::policy {
 // What a targetRef points at, from the widest to the narrowest: policies apply in this order, the later ones win.
 enum class TargetKind { Mesh = 1, MeshSubset, MeshGateway, MeshService, MeshServiceSubset, MeshHTTPRoute };
 
+std::string_view kind_name(TargetKind kind);  // "MeshService", as users write it
+
 struct TargetRef {
   TargetKind kind = TargetKind::Mesh;
   std::string name;

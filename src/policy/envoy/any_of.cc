@@ -6,13 +6,13 @@
 #include "fmt/format.h"
 #include "google/protobuf/dynamic_message.h"
 #include "google/protobuf/util/json_util.h"
-#include "policy/envoy/all_types.h"
+#include "model/envoy_types.h"
 #include "policy/envoy/pack.h"
 
 namespace kuma::policy::envoy {
 
 absl::StatusOr<google::protobuf::Any> any_of(std::string_view type_name, const json::value& value) {
-  const google::protobuf::Descriptor* type = find_type(type_name);
+  const google::protobuf::Descriptor* type = model::find_envoy_type(type_name);
   if (type == nullptr) {
     return absl::NotFoundError(fmt::format("Envoy has no message {}", type_name));
   }

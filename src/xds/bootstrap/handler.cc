@@ -14,6 +14,7 @@
 #include "fmt/ranges.h"
 #include "mesh/v1alpha1/zone_ingress.pb.h"
 #include "mesh/v1alpha1/zoneegress.pb.h"
+#include "model/gateways.h"
 #include "model/rest.h"
 #include "security/certificate.h"
 #include "xds/bootstrap/envoy_config.h"
@@ -201,11 +202,6 @@ uint32_t admin_port_of(const model::Resource& resource) {
   return resource.as<pb::ZoneEgress>().networking().admin().port();
 }
 
-bool is_builtin_gateway(const pb::Dataplane& dataplane) {
-  const auto& networking = dataplane.networking();
-  return networking.has_gateway() && networking.gateway().type() == pb::Dataplane::Networking::Gateway::BUILTIN;
-}
-
 EnvoySettings settings_of(const Request& request, ProxyType type, const model::Resource& resource,
                           const std::string& host, const HandlerParts& parts) {
   const config::BootstrapServer& params = parts.config.bootstrap_server;
@@ -214,7 +210,7 @@ EnvoySettings settings_of(const Request& request, ProxyType type, const model::R
   if (type == ProxyType::Dataplane) {
     const auto& dataplane = resource.as<pb::Dataplane>();
     settings.service = service_of(dataplane);
-    settings.builtin_gateway = is_builtin_gateway(dataplane);
+    settings.builtin_gateway = model::is_builtin_gateway(dataplane);
   } else {
     settings.service = type == ProxyType::Ingress ? "ingress" : "egress";
   }

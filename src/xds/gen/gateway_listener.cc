@@ -8,7 +8,7 @@
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "google/protobuf/util/type_resolver_util.h"
-#include "policy/envoy/all_types.h"
+#include "model/envoy_types.h"
 #include "policy/envoy/deprecated.h"
 #include "policy/envoy/filters.h"
 #include "policy/envoy/names.h"
@@ -57,7 +57,7 @@ google::protobuf::Any compressor() {
         R"({"compressor_library": {"name": "gzip", "typed_config": {"@type": "type.googleapis.com/)"
         R"(envoy.extensions.compression.gzip.compressor.v3.Gzip"}}, "response_direction_config": {"disable_on_etag_header": true}})";
     std::unique_ptr<google::protobuf::util::TypeResolver> types(
-        google::protobuf::util::NewTypeResolverForDescriptorPool("type.googleapis.com", &make::all_types()));
+        google::protobuf::util::NewTypeResolverForDescriptorPool("type.googleapis.com", &model::envoy_types()));
     google::protobuf::Any config;
     config.set_type_url(kType);
     [[maybe_unused]] auto status = google::protobuf::util::JsonToBinaryString(types.get(), kType, kJson, config.mutable_value());

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "mesh/v1alpha1/zone_ingress.pb.h"
 #include "mesh/v1alpha1/zoneegress.pb.h"
+#include "model/gateways.h"
 #include "policy/matched.h"
 #include "policy/policy.h"
 #include "policy/proxy_template.h"
@@ -23,17 +24,12 @@ namespace {
 using mesh::v1alpha1::Dataplane;
 using policy::ProxyResources;
 
-bool is_builtin_gateway(const Dataplane& dataplane) {
-  const auto& networking = dataplane.networking();
-  return networking.has_gateway() && networking.gateway().type() == Dataplane::Networking::Gateway::BUILTIN;
-}
-
 absl::Status run_generators(ProxyContext& context) {
   resolve_outbounds(context);
   KUMA_RETURN_IF_ERROR(generate_admin(context));
   KUMA_RETURN_IF_ERROR(generate_prometheus(context));
   KUMA_RETURN_IF_ERROR(generate_transparent(context));
-  if (is_builtin_gateway(context.spec)) {
+  if (model::is_builtin_gateway(context.spec)) {
     KUMA_RETURN_IF_ERROR(generate_dns(context));
     return generate_gateway(context);
   }

@@ -20,7 +20,7 @@
 #include "mesh/v1alpha1/zone_ingress.pb.h"
 #include "mesh/view_testing.h"
 #include "mesh/vip_range.h"
-#include "policy/envoy/all_types.h"
+#include "model/envoy_types.h"
 #include "policy/policy.h"
 #include "xds/gen/available_services.h"
 #include "xds/gen/generator.h"
@@ -49,7 +49,7 @@ inline json::value to_json_value(const WireResource& wire) {
   auto status = google::protobuf::util::MessageToJsonString(any, &text);
   if (!status.ok()) {  // something inside that this program is not compiled against
     const std::unique_ptr<google::protobuf::util::TypeResolver> types(
-        google::protobuf::util::NewTypeResolverForDescriptorPool("type.googleapis.com", &policy::envoy::all_types()));
+        google::protobuf::util::NewTypeResolverForDescriptorPool("type.googleapis.com", &model::envoy_types()));
     text.clear();
     status = google::protobuf::util::BinaryToJsonString(types.get(), "type.googleapis.com/google.protobuf.Any", *wire.any, &text);
   }

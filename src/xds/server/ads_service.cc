@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "base/status.h"
-#include "envoy/service/health/v3/hds.pb.h"
 
 namespace kuma::xds {
 namespace {
@@ -322,39 +321,6 @@ class Handler final : public net::GrpcStreamHandler {
   const std::shared_ptr<Stream<Request>> stream_;
 };
 
-// Envoys open the health discovery stream at once; it is authenticated and held open.
-class HealthHandler final : public net::GrpcStreamHandler {
- public:
-  HealthHandler(std::shared_ptr<Shared> shared, net::GrpcStream& stream) : shared_(std::move(shared)), stream_(stream) {}
-  void on_message(std::string_view bytes) override {
-    envoy::service::health::v3::HealthCheckRequestOrEndpointHealthResponse message;
-    if (checked_) {
-      return;
-    }
-    if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !message.has_health_check_request()) {
-      stream_.finish({kUnknown, "the first message has to be a health check request with a node"});
-      return;
-    }
-    const auto node = parse_node(message.health_check_request().node(), shared_->parts.registry);
-    absl::Status status = node.status();
-    if (status.ok()) {
-      status = shared_->parts.authenticator.check(*node, stream_.metadata());
-    }
-    if (!status.ok()) {
-      stream_.finish({kUnknown, std::string(message_of(status))});
-      return;
-    }
-    checked_ = true;
-  }
-  void on_half_close() override { stream_.finish({0, ""}); }
-  void on_closed(net::GrpcStatus) override {}
-
- private:
-  const std::shared_ptr<Shared> shared_;
-  net::GrpcStream& stream_;
-  bool checked_ = false;
-};
-
 }  // namespace
 
 void serve_ads(net::Server& server, AdsOptions options, AdsParts parts) {
@@ -365,9 +331,6 @@ void serve_ads(net::Server& server, AdsOptions options, AdsParts parts) {
   });
   server.handle_stream("/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources", [shared](net::GrpcStream& stream) {
     return std::make_unique<Handler<discovery::DeltaDiscoveryRequest>>(shared, stream);
-  });
-  server.handle_stream("/envoy.service.health.v3.HealthDiscoveryService/StreamHealthCheck", [shared](net::GrpcStream& stream) {
-    return std::make_unique<HealthHandler>(shared, stream);
   });
 }
 

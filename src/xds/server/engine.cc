@@ -185,8 +185,12 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
       admin_changed = take_admin_authority(change) || admin_changed;
     }
     std::vector<mesh::MeshUpdate> updates = builder.apply(changes);
-    if (!updates.empty() || std::any_of(changes.begin(), changes.end(), is_of_zone_proxy)) {
-      mark_zone_proxies(std::make_shared<Propagation>(changes.front().committed_at, propagation));
+    const bool of_zone_proxies = std::any_of(changes.begin(), changes.end(), is_of_zone_proxy);
+    if (!updates.empty() || of_zone_proxies) {
+      on_new_zone_view();
+    }
+    if (of_zone_proxies) {
+      consider_own_resources(std::make_shared<Propagation>(changes.front().committed_at, propagation));
     }
     apply(std::move(updates));
     if (admin_changed) {
@@ -199,24 +203,27 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     run();
   }
 
+  std::map<ProxyKey, ConnectedProxy>::iterator first_zone_proxy() { return proxies.lower_bound({ProxyType::ZoneIngress, {}}); }
+
   void apply(std::vector<mesh::MeshUpdate> updates) {
     for (mesh::MeshUpdate& update : updates) {
       publish(update);
-      if (update.view == nullptr) {
-        continue;  // proxies of a mesh that is gone keep what they have
-      }
-      const std::string name = update.view->name;
+      const bool is_gone = update.view == nullptr;
+      const std::string name = is_gone ? update.previous->name : update.view->name;
       const auto token = std::make_shared<Propagation>(update.change.committed_at, propagation);
       const MarkedUpdate marked{std::make_shared<const mesh::MeshUpdate>(std::move(update)), token};
-      // The dataplanes of a mesh stand together.
+      // The dataplanes of a mesh stand together; those of a mesh that is gone keep what they have.
       for (auto it = proxies.lower_bound({ProxyType::Dataplane, {name, ""}});
-           it != proxies.end() && it->first.type == ProxyType::Dataplane && it->first.key.mesh == name; ++it) {
+           !is_gone && it != proxies.end() && it->first.type == ProxyType::Dataplane && it->first.key.mesh == name; ++it) {
+        consider(it->first, it->second, marked);
+      }
+      // The zone's own proxies may have something of every mesh.
+      for (auto it = first_zone_proxy(); it != proxies.end(); ++it) {
         consider(it->first, it->second, marked);
       }
     }
   }
 
-  // Their configuration has something of every mesh.
   // What ingresses offer is counted soon: at once after a quiet time, else when the interval is over.
   void mark_available_services() {
     const auto first = proxies.lower_bound({ProxyType::ZoneIngress, {}});
@@ -241,18 +248,39 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     }
   }
 
-  void mark_zone_proxies(const PropagationPtr& token) {
+  void on_new_zone_view() {
     mark_available_services();
     zone_view = nullptr;
-    for (auto it = proxies.lower_bound({ProxyType::ZoneIngress, {}}); it != proxies.end(); ++it) {
-      scheduler.mark(it->first, PushScheduler::Reason::Change, token);
+  }
+
+  // Marks the zone's proxies whose own resource is another one than they were made for.
+  void consider_own_resources(const PropagationPtr& token) {
+    for (auto it = first_zone_proxy(); it != proxies.end(); ++it) {
+      if (it->second.busy || own_resource_concerns(*current_zone_view(), it->first.type, it->first.key.name, it->second.last.get())) {
+        scheduler.mark(it->first, PushScheduler::Reason::Change, token);
+      }
     }
+  }
+
+  const std::shared_ptr<const mesh::ZoneView>& current_zone_view() {
+    if (zone_view == nullptr) {
+      zone_view = std::make_shared<const mesh::ZoneView>(builder.zone_view());
+    }
+    return zone_view;
+  }
+
+  bool concerned(const ProxyKey& key, const ConnectedProxy& proxy, const mesh::MeshUpdate& update) {
+    if (key.type == ProxyType::Dataplane) {
+      return concerns(update.change, *update.view, key.key, proxy.last.get(), &pieces);
+    }
+    const std::string& mesh = (update.view == nullptr ? update.previous : update.view)->name;
+    return concerns_zone_proxy(update.change, mesh, update.view.get(), key.type, proxy.last.get());
   }
 
   void consider(const ProxyKey& key, ConnectedProxy& proxy, const MarkedUpdate& marked) {
     if (proxy.busy && proxy.meanwhile.size() < kChangesMeanwhileMax) {
       proxy.meanwhile.push_back(marked);  // what it looks at is known when the generation is through
-    } else if (proxy.busy || concerns(marked.update->change, *marked.update->view, key.key, proxy.last.get(), &pieces)) {
+    } else if (proxy.busy || concerned(key, proxy, *marked.update)) {
       scheduler.mark(key, PushScheduler::Reason::Change, marked.propagation);
     }
   }
@@ -340,10 +368,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
       input.mesh = builder.find(key.key.mesh);
       return input;
     }
-    if (zone_view == nullptr) {
-      zone_view = std::make_shared<const mesh::ZoneView>(builder.zone_view());
-    }
-    input.zone = zone_view;
+    input.zone = current_zone_view();
     return input;
   }
 
@@ -403,6 +428,9 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   void on_failure(const ProxyKey& key, ConnectedProxy& proxy, const absl::Status& status) {
     set_status(key, {std::string(message_of(status)), {}});
     deliver_pending(proxy, {});
+    if (key.type != ProxyType::Dataplane) {
+      proxy.last = nullptr;  // what would mend it can't be told from what it looked at before
+    }
     if (absl::IsNotFound(status) || absl::IsUnimplemented(status)) {
       return;  // until something changes
     }
@@ -540,8 +568,10 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
                                               [weak = weak_from_this()](const std::string& host, const std::string& address) {
                                                 if (const auto self = weak.lock()) {
                                                   self->guarded([self, host, address] {
-                                                    self->apply(self->builder.set_resolved(host, address));
-                                                    self->mark_zone_proxies(nullptr);
+                                                    std::vector<mesh::MeshUpdate> updates = self->builder.set_resolved(host, address);
+                                                    self->on_new_zone_view();
+                                                    self->consider_own_resources(nullptr);
+                                                    self->apply(std::move(updates));
                                                     self->run();
                                                   })();
                                                 }

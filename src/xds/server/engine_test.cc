@@ -216,8 +216,10 @@ TEST_F(EngineTest, In_PERMISSIVE_meshes_the_clients_of_a_service_learn_when_all_
   EXPECT_EQ(runs(), before + 1);
 }
 
-TEST_F(EngineTest, Every_change_of_a_mesh_concerns_the_zones_own_proxies_but_status_does_not) {
-  put("{type: ZoneIngress, name: in-1, networking: {address: 10.0.0.9, port: 10001}}");
+TEST_F(EngineTest, A_zones_proxy_is_concerned_by_what_it_offers_and_by_its_own_resource_alone) {
+  const std::string ingress = "{{type: ZoneIngress, name: in-1, networking: {{address: 10.0.0.9, port: {}}}, availableServices: [{{mesh: "
+                              "default, instances: 1, tags: {{kuma.io/service: backend}}}}]}}";
+  put(fmt::format(fmt::runtime(ingress), 10001));
   put_webs(1, 0);
   start();
   ProxyMetadata metadata;
@@ -227,13 +229,18 @@ TEST_F(EngineTest, Every_change_of_a_mesh_concerns_the_zones_own_proxies_but_sta
   executor_.run();
   EXPECT_EQ(runs(), 1);
   answer(*stream);
+  put_dataplane("redis-1", "redis", "10.1.0.2");
+  put_insight("web-0", "subscriptions: [{id: '1', controlPlaneInstanceId: cp}]");
+  executor_.run();
+  EXPECT_EQ(runs(), 1);
   put_dataplane("backend-1", "backend", "10.1.0.1");
   executor_.run();
   EXPECT_EQ(runs(), 2);
   answer(*stream);
-  put_insight("web-0", "subscriptions: [{id: '1', controlPlaneInstanceId: cp}]");
+  put(fmt::format(fmt::runtime(ingress), 10002));
   executor_.run();
-  EXPECT_EQ(runs(), 2);
+  EXPECT_EQ(runs(), 3);
+  EXPECT_TRUE(stream->mentions(XdsType::Listener, "10002"));
 }
 
 // ---------------------------------------------------------------- bursts, pace
