@@ -25,11 +25,11 @@ fi
 if command -v go >/dev/null; then
   echo "== 500 proxies, 250 services, 20 outbounds each, mTLS"
   (cd $perf/xdsload && go build -o "$OLDPWD/build/xdsload" .)
-  build/xdsload -cp build/bin/kuma-cp -services 250 -instances 2 -outbounds 20
+  build/xdsload -cp "$PWD/build/bin/kuma-cp" -services 250 -instances 2 -outbounds 20
   echo "== 1,000 proxies, 200 services, each reaches all of them, mTLS"
-  build/xdsload -cp build/bin/kuma-cp -services 200 -instances 5 -outbounds -1
+  build/xdsload -cp "$PWD/build/bin/kuma-cp" -services 200 -instances 5 -outbounds -1
 else
   echo "== load of proxies: left out, its program needs go"
 fi
 echo "== a global and a zone"
-python3 $perf/kdsload.py --cp build/bin/kuma-cp
+python3 $perf/kdsload.py --cp "$PWD/build/bin/kuma-cp"
