@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""One global and two zones with a real Envoy for each dataplane, ingress and egress: requests cross zones when they have to, and
+nothing within a zone needs the global."""
+import json
+import unittest
+
+from mesh_rig import eventually, is_complete, send
+from zones_rig import Zones
+
+
+@unittest.skipUnless(is_complete(), "left out: build/bin or the Envoy of build/envoy is missing")
+class TwoZones(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.zones = Zones(["east", "west"])
+        cls.addClassCleanup(cls.zones.close)
+        cls.east, cls.west, cls.glob = cls.zones["east"], cls.zones["west"], cls.zones.glob
+        cls.glob.put({"type": "MeshLoadBalancingStrategy", "mesh": "default", "name": "near-first", "spec": {
+            "targetRef": {"kind": "Mesh"}, "to": [{"targetRef": {"kind": "Mesh"}, "default": {"localityAwareness": {"crossZone": {
+                "failover": [{"to": {"type": "Any"}}]}}}}]}})
+        cls.client = cls.zones.dataplane("east", "web", ["web", "backend"], ["backend", "late"])
+        cls.remote = cls.zones.dataplane("west", "web", ["web", "backend"], ["backend"])
+        cls.ingress = cls.zones.zone_proxy("east", "ingress", "in")
+        cls.zones.zone_proxy("west", "ingress", "in")
+        cls.egress = cls.zones.zone_proxy("east", "egress", "out")
+        cls.zones.wait_ready()
+        for client, zone in ((cls.client, "east"), (cls.remote, "west")):
+            cls.expect(client, "backend", {f"backend {zone}"})
+
+    @staticmethod
+    def expect(client, service, names):
+        try:
+            eventually(lambda: client.answers(service) == names, f"{client.name} hears {names} of {service}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it hears {client.answers(service)}\n{client.zone.log()[-1500:]}") from None
+
+    def test_1_a_request_crosses_zones_when_the_local_instance_dies_and_stays_when_it_is_back(self):
+        self.client.instances["backend"].die()
+        self.expect(self.client, "backend", {"backend west"})
+        self.client.instances["backend"].start()
+        self.expect(self.client, "backend", {"backend east"})
+
+    def test_2_pages_of_proxies_in_zones_are_read_at_the_global(self):
+        proxies = {"/meshes/default/dataplanes/east.web": self.client.admin, "/zoneingresses/east.in": self.ingress.admin,
+                   "/zoneegresses/east.out": self.egress.admin}
+        for path in proxies:
+            for page, inside in (("xds", "configs"), ("stats", "server.uptime: "), ("clusters", "kuma:envoy:admin::")):
+                status, body = self.glob.page(f"{path}/{page}")
+                self.assertEqual((status, inside in body), (200, True), f"{path}/{page}: {body[:300]}")
+        dump = json.loads(self.glob.page("/meshes/default/dataplanes/east.web/xds")[1])
+        self.assertEqual(dump["configs"][0]["bootstrap"]["node"]["id"], "default.web")
+        status, body = self.glob.page("/meshes/default/dataplanes/north.web/xds")
+        self.assertEqual(status, 404, body)
+
+    def test_3_the_overview_of_a_zone_shows_its_connection(self):
+        subscription = self.glob.subscriptions("east")[-1]
+        self.assertIn("version", subscription["version"]["kumaCp"])
+        self.assertEqual(json.loads(subscription["config"])["multizone"]["zone"]["name"], "east")
+        eventually(lambda: self.glob.subscriptions("east")[-1]["status"]["stat"].get("ZoneIngress", {}).get("responsesAcknowledged"),
+                   "east has acknowledged the other zone's ingress")
+
+    def test_4_without_the_global_traffic_and_changes_go_on_and_with_it_back_so_does_synchronisation(self):
+        self.glob.kill()
+        self.expect(self.client, "backend", {"backend east"})
+        # A new service in the zone is reached, and an instance that dies is replaced by the other zone's: what is known of it stays.
+        late = self.zones.dataplane("east", "late", ["late"])
+        late.wait_ready()
+        self.expect(self.client, "late", {"late east"})
+        self.client.instances["backend"].die()
+        self.expect(self.client, "backend", {"backend west"})
+        self.client.instances["backend"].start()
+        self.expect(self.client, "backend", {"backend east"})
+
+        self.glob.start()
+        for zone in ("east", "west"):
+            eventually(lambda: self.glob.is_online(zone), f"{zone} is back")
+        eventually(lambda: self.glob.get("/meshes/default/dataplanes/east.late"), "the global hears of what was new meanwhile")
+        self.glob.put({"type": "MeshTimeout", "mesh": "default", "name": "after", "spec": {
+            "targetRef": {"kind": "Mesh"}, "to": [{"targetRef": {"kind": "Mesh"}, "default": {"idleTimeout": "30s"}}]}})
+        for zone in (self.east, self.west):
+            eventually(lambda: zone.get("/meshes/default/meshtimeouts/after"), f"{zone.name} has the new policy")
+        self.expect(self.remote, "backend", {"backend west"})
+        late.kill()
+        eventually(lambda: not self.glob.get("/meshes/default/dataplanes/east.late"), "what has gone in the zone goes in the global")
+
+
+if __name__ == "__main__":
+    unittest.main()
