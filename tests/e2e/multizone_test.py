@@ -4,8 +4,8 @@ nothing within a zone needs the global."""
 import json
 import unittest
 
-from mesh_rig import eventually, is_complete, send
-from zones_rig import Zones
+from mesh_rig import is_complete
+from zones_rig import Zones, eventually
 
 
 @unittest.skipUnless(is_complete(), "left out: build/bin or the Envoy of build/envoy is missing")

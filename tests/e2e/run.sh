@@ -9,4 +9,5 @@ python3 tests/e2e/names_test.py
 python3 tests/e2e/observability_test.py
 python3 tests/e2e/monitoring_test.py
 python3 tests/e2e/multizone_test.py
+python3 tests/e2e/four_zones_test.py
 ONCE=1 demo/run.sh

@@ -1,4 +1,5 @@
 """A global control plane and its zones, with kuma-dp and real Envoys in each, on loopback; builds on mesh_rig."""
+import functools
 import http.client
 import json
 import os
@@ -7,7 +8,10 @@ import shutil
 import subprocess
 import tempfile
 
-from mesh_rig import BIN, ENVOY, Service, eventually, free_port, send
+import mesh_rig
+from mesh_rig import BIN, ENVOY, Service, free_port, send
+
+eventually = functools.partial(mesh_rig.eventually, seconds=60)  # a dozen Envoys and more share the machine
 
 PLURALS = {"Mesh": "meshes", "MeshLoadBalancingStrategy": "meshloadbalancingstrategies", "ZoneIngress": "zone-ingresses"}
 MTLS_MESH = {"type": "Mesh", "name": "default", "mtls": {"enabledBackend": "ca-1", "backends": [{"name": "ca-1", "type": "builtin"}]}}
