@@ -67,7 +67,16 @@ void Global::stop() {
   insights_->stop();
 }
 
-absl::StatusOr<std::string> Global::identify(const Metadata& metadata, bool admin) const {
+// A caller may give any name, so only zones that exist get an entry.
+void Global::note_problem(const std::string& zone, std::string message) {
+  if (parts_.store.get(*parts_.registry.find("Zone"), {"", zone}).ok()) {
+    insights_->on_problem(zone, std::move(message));
+  } else {
+    make_logger("kds")->warn("zone \"{}\": {}", zone, message);
+  }
+}
+
+absl::StatusOr<std::string> Global::identify(const Metadata& metadata, bool admin) {
   const std::string zone = get(metadata, kClientId);
   if (zone.empty()) {
     const char* message = "'client-id' is not present in metadata";
@@ -75,7 +84,7 @@ absl::StatusOr<std::string> Global::identify(const Metadata& metadata, bool admi
   }
   if (parts_.authenticate) {
     if (const absl::Status status = parts_.authenticate(zone, get(metadata, kAuthorization)); !status.ok()) {
-      make_logger("kds")->warn("zone \"{}\" is refused: {}", zone, message_of(status));
+      note_problem(zone, fmt::format("a control plane that wanted to connect as this zone was refused: {}", message_of(status)));
       return absl::UnauthenticatedError(fmt::format("authentication failed: {}", message_of(status)));
     }
   }
@@ -85,7 +94,7 @@ absl::StatusOr<std::string> Global::identify(const Metadata& metadata, bool admi
 absl::Status Global::take_place(const std::string& zone, std::string_view rpc, const std::string& instance) {
   for (const auto& [key, stream] : streams_) {
     if (key.first == zone && !instance.empty() && !stream.instance.empty() && stream.instance != instance) {
-      make_logger("kds")->warn("a second control plane ({}) wants to connect as zone \"{}\", which {} has: refused", instance, zone, stream.instance);
+      note_problem(zone, fmt::format("a second control plane ({}) that wanted to connect as this zone was refused: {} is connected", instance, stream.instance));
       return absl::AlreadyExistsError(fmt::format("zone \"{}\" is connected already, from the control plane {}; stop that one, or give this one ({}) another "
                                                   "name (KUMA_MULTIZONE_ZONE_NAME)", zone, stream.instance, instance));
     }
@@ -131,6 +140,9 @@ std::shared_ptr<Session> Global::open_sync(const std::string& zone, std::string_
   }
   if (rpc != kGlobalToZoneSync) {
     setup.consumer = consumer_setup(zone, protocol);
+    setup.on_refused = [this, zone](const absl::Status& why) {
+      insights_->on_problem(zone, fmt::format("what the zone sent could not be stored: {}", message_of(why)));
+    };
   } else {
     strand_of(zone)->post([this, zone] {
       if (const absl::Status status = ensure_zone(zone); !status.ok()) {
@@ -166,6 +178,9 @@ void Global::count_events(SyncSession::Setup& setup, const std::string& zone, Pr
       return;
     }
     for (const Provider::Event& event : events) {
+      if (event.kind == Provider::Event::Kind::LeftOut) {
+        continue;
+      }
       if (event.kind == Provider::Event::Kind::Sent) {
         parts_.metrics->counter(prefix + "_responses_sent", "Number of responses sent by the server to a client", {{"type_url", event.type}}).add();
       } else {

@@ -74,7 +74,8 @@ class Global {
   using StreamKey = std::pair<std::string, std::string>;  // zone, rpc
   class Tracked;
 
-  absl::StatusOr<std::string> identify(const Metadata& metadata, bool admin) const;
+  void note_problem(const std::string& zone, std::string message);
+  absl::StatusOr<std::string> identify(const Metadata& metadata, bool admin);
   absl::Status take_place(const std::string& zone, std::string_view rpc, const std::string& instance);
   std::shared_ptr<Session> open_sync(const std::string& zone, std::string_view rpc, const Metadata& metadata, Link& link);
   std::shared_ptr<Session> open_admin(const std::string& zone, std::string_view page, Link& link);

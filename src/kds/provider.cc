@@ -137,11 +137,13 @@ std::vector<Response> Provider::take_responses() {
 
 bool Provider::fits(const Offer& offer) const { return size_of(offer) + kFrameSize <= options_.message_size_max; }
 
-void Provider::refuse(TypeState& state, std::string_view what) {
-  if (!std::exchange(state.refused_size, true)) {
-    make_logger("kds")->error("{} is not sent to the peer \"{}\": a message may have {} bytes; raise the limit (…_KDS_MAX_MSG_SIZE) on both sides", what,
-                              node_->id, options_.message_size_max);
+void Provider::refuse(TypeState& state, std::string what) {
+  if (!state.refused.insert(what).second) {
+    return;
   }
+  std::string error = fmt::format("{} is not sent: a message may have {} bytes; raise the limit (KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE, KUMA_MULTIZONE_ZONE_KDS_MAX_MSG_SIZE) on both sides", what, options_.message_size_max);
+  make_logger("kds")->error("to the peer \"{}\": {}", node_->id, error);
+  events_.push_back({Event::Kind::LeftOut, state.type == nullptr ? "" : std::string(state.type->name), std::move(error)});
 }
 
 void Provider::take_delta(TypeState& state, const std::string& name, std::vector<Response>& out) {
@@ -191,18 +193,20 @@ void Provider::take_sotw(TypeState& state, const std::string& name, std::vector<
   Response response{.type = name};
   std::string versions;
   size_t size = 0;
+  const Offer* largest = nullptr;
   for (const std::string& key : state.type == nullptr ? std::vector<std::string>() : catalog_.keys(*state.type)) {
     const Offer* offer = catalog_.find(*state.type, key, peer_);
     if (offer == nullptr) {
       continue;
     }
     size += size_of(*offer);
+    largest = largest == nullptr || size_of(*offer) > size_of(*largest) ? offer : largest;
     response.offers.push_back(offer);
     versions += offer->version;
   }
   state.touched.clear();
   if (size + kFrameSize > options_.message_size_max) {
-    refuse(state, fmt::format("the type {}", name));
+    refuse(state, fmt::format("the type {}, the largest of which is {},", name, model::describe(*state.type, largest->key)));
     state.first_sent = true;
     return;
   }

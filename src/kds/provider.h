@@ -42,7 +42,8 @@ class Provider {
     size_t message_size_max = 10 * 1024 * 1024;
   };
   struct Event {
-    enum class Kind { Sent, Acknowledged, Rejected };
+    // LeftOut: something is too large to be sent; `error` names it.
+    enum class Kind { Sent, Acknowledged, Rejected, LeftOut };
     Kind kind = Kind::Sent;
     std::string type = {};
     std::string error = {};
@@ -86,7 +87,7 @@ class Provider {
     std::optional<InFlight> in_flight;
     MonotonicTime not_before{};
     std::string version_info;  // state of the world: of the last response that was acknowledged
-    bool refused_size = false;
+    std::set<std::string> refused;  // what was said to be too large, once each; bounded by what is offered
   };
 
   void subscribe(TypeState& state, const Request& request);
@@ -97,7 +98,7 @@ class Provider {
   void take_sotw(TypeState& state, const std::string& name, std::vector<Response>& out);
   void send(TypeState& state, Response response, std::vector<Response>& out);
   bool fits(const Offer& offer) const;
-  void refuse(TypeState& state, std::string_view what);
+  void refuse(TypeState& state, std::string what);
 
   const model::Registry& registry_;
   Catalog& catalog_;

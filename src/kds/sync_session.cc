@@ -143,6 +143,9 @@ void SyncSession::on_stored(bool initial, const absl::Status& status) {
   }
   if (!status.ok()) {
     make_logger("kds")->warn("what the peer sent could not be stored; it is asked again: {}", message_of(status));
+    if (setup_.on_refused) {
+      setup_.on_refused(status);
+    }
   }
   if (initial || setup_.consumer->response_backoff.count() == 0) {
     send(consumer_->on_stored(status));

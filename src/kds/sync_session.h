@@ -44,6 +44,8 @@ class SyncSession : public Session, public std::enable_shared_from_this<SyncSess
     bool legacy = false;  // version 1 in the envelope of old peers
     // What the provider saw, for those who count. `node` is that of the first request.
     std::function<void(const NodeInfo& node, const std::vector<Provider::Event>& events)> on_events = {};
+    // What the peer sent could not be stored; it is asked again.
+    std::function<void(const absl::Status& why)> on_refused = {};
     std::function<void(const absl::Status& why)> on_closed = {};
   };
 

@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 // A zone asks for some thirty types at once: one write shows all of the answers.
 constexpr auto kFirstFlushDelay = 300ms;
+constexpr size_t kProblemLengthMax = 1000;
 
 struct Version {
   unsigned major = 0;
@@ -36,6 +37,13 @@ std::optional<Version> parse_version(std::string_view text) {
   return version;
 }
 
+// Short, and of characters that every reader of the insight takes: parts of it come from peers.
+std::string to_line(std::string text) {
+  text.resize(std::min(text.size(), kProblemLengthMax));
+  std::replace_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
+  return text;
+}
+
 void count(pb::KDSServiceStats& stats, Provider::Event::Kind kind) {
   switch (kind) {
     case Provider::Event::Kind::Sent:
@@ -46,6 +54,8 @@ void count(pb::KDSServiceStats& stats, Provider::Event::Kind kind) {
       break;
     case Provider::Event::Kind::Rejected:
       stats.set_responses_rejected(stats.responses_rejected() + 1);
+      break;
+    case Provider::Event::Kind::LeftOut:
       break;
   }
 }
@@ -103,6 +113,12 @@ void ZoneInsights::on_events(Id id, const NodeInfo& node, const std::vector<Prov
   }
   auto& status = *stream.subscription.mutable_status();
   for (const Provider::Event& event : events) {
+    if (!event.error.empty()) {
+      on_problem(stream.zone, event.kind == Provider::Event::Kind::Rejected ? fmt::format("{} refused by the zone: {}", event.type, event.error) : event.error);
+    }
+    if (event.kind == Provider::Event::Kind::LeftOut) {
+      continue;
+    }
     count(*status.mutable_total(), event.kind);
     count((*status.mutable_stat())[event.type], event.kind);
   }
@@ -181,6 +197,47 @@ void ZoneInsights::write_end(const std::string& zone) {
         again->second.timer = executor_.post_after(options_.flush_interval, [this, zone] { write_end(zone); });
       }
     });
+  });
+}
+
+void ZoneInsights::on_problem(const std::string& zone, std::string message) {
+  message = to_line(std::move(message));
+  Problems& problems = problems_[zone];
+  if (!problems.unwritten.contains(message) && problems.unwritten.size() >= kProblemsMax) {
+    return;
+  }
+  if (std::exchange(problems.logged, message) != message) {
+    make_logger("kds")->warn("zone \"{}\": {}", zone, message);
+  }
+  Problem& problem = problems.unwritten[std::move(message)];
+  problem.last = clock_.wall_now();
+  ++problem.count;
+  if (problems.timer == nullptr) {
+    const auto delay = std::max<std::chrono::nanoseconds>(kFirstFlushDelay, problems.not_before - clock_.monotonic_now());
+    problems.timer = executor_.post_after(delay, [this, zone] { write_problems(zone); });
+  }
+}
+
+void ZoneInsights::write_problems(const std::string& zone) {
+  Problems& problems = problems_[zone];
+  problems.timer = nullptr;
+  problems.not_before = clock_.monotonic_now() + options_.flush_interval;
+  update(zone, [unwritten = std::exchange(problems.unwritten, {})](Insight& insight) {
+    auto& list = *insight.mutable_problems();
+    for (const auto& [message, problem] : unwritten) {
+      const auto same = std::find_if(list.begin(), list.end(), [&text = message](const auto& one) { return one.message() == text; });
+      const uint32_t before = same == list.end() ? 0 : same->count();
+      if (same != list.end()) {
+        list.erase(same);
+      }
+      pb::KDSProblem& added = *list.Add();
+      added.set_message(message);
+      added.set_count(before + problem.count);
+      *added.mutable_time() = insight::to_timestamp(problem.last);
+    }
+    if (const int surplus = list.size() - static_cast<int>(kProblemsMax); surplus > 0) {
+      list.DeleteSubrange(0, surplus);
+    }
   });
 }
 

@@ -39,6 +39,11 @@ class ZoneInsights {
   void on_events(Id id, const NodeInfo& node, const std::vector<Provider::Event>& events);
   void close(Id id);
 
+  // Something is wrong with a zone's connection: shown in its insight, which takes its Zone to exist. Written soon, then at
+  // most once a flush interval; the insight keeps the newest kProblemsMax that differ.
+  static constexpr size_t kProblemsMax = 10;
+  void on_problem(const std::string& zone, std::string message);
+
   void on_health_check(const std::string& zone);
   // An admin stream of the zone is open here; `page` is `config_dump`, `stats` or `clusters`.
   void on_admin_stream(const std::string& zone, std::string_view page);
@@ -55,11 +60,22 @@ class ZoneInsights {
     std::shared_ptr<void> timer;
     MonotonicTime next_generation{};
   };
+  struct Problem {
+    WallTime last{};
+    uint32_t count = 0;
+  };
+  struct Problems {
+    std::map<std::string, Problem> unwritten;  // by message
+    std::shared_ptr<void> timer;               // of the next write; null: none is due
+    MonotonicTime not_before{};
+    std::string logged;                        // the last one
+  };
   using Insight = system::v1alpha1::ZoneInsight;
   void schedule(Id id, Stream& stream, std::chrono::nanoseconds delay);
   void flush(Id id);
   void write_end(const std::string& zone);
   bool write(const Stream& stream) const;  // false: it has to be tried again
+  void write_problems(const std::string& zone);
   void update(const std::string& zone, std::function<void(Insight&)> change);
   bool write(const std::string& zone, const std::function<void(Insight&)>& change) const;
 
@@ -74,6 +90,7 @@ class ZoneInsights {
   std::map<Id, Stream> streams_;
   // The last of each zone that is away: its end is written until that succeeds, at the latest in stop().
   std::map<std::string, Stream> ended_;
+  std::map<std::string, Problems> problems_;  // by zone; bounded by the zones there are
 };
 
 // Whether a zone of this version may work with a global of that one: the same major version and at most two minor ones
