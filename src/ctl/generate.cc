@@ -99,7 +99,8 @@ absl::Status zone_token(const Invocation& invocation, const TokenFlags& flags) {
   const json::array scope = flags.scope.empty() ? as_array({"ingress,egress"}) : as_array(flags.scope);
   std::string wrong;
   for (const json::value& word : scope) {
-    if (word != "ingress" && word != "egress") {
+    // `cp` is for the zone's control plane itself, towards a global that asks zones who they are; the message is the reference's.
+    if (word != "ingress" && word != "egress" && word != "cp") {
       wrong += fmt::format("{}{}", wrong.empty() ? "" : " ", std::string(word.get_string()));
     }
   }
@@ -134,9 +135,9 @@ void add_tokens(CommandTree& tree, CLI::App& group) {
   add_key_flags(dataplane, flags);
   dataplane.action = [&invocation, flags] { return dataplane_token(invocation, *flags); };
 
-  Command& zone = tree.leaf(group, "zone-token", "A token that the proxies of a zone prove themselves with");
+  Command& zone = tree.leaf(group, "zone-token", "A token that the proxies or the control plane of a zone prove themselves with");
   zone.app->add_option("--zone", flags->zone, "the zone (required)");
-  zone.app->add_option("--scope", flags->scope, "ingress, egress or both")->allow_extra_args(false);
+  zone.app->add_option("--scope", flags->scope, "ingress, egress (both if not given); cp for the control plane of the zone")->allow_extra_args(false);
   zone.app->add_option("--valid-for", flags->valid_for, "how long it is valid, such as 720h (required)");
   add_key_flags(zone, flags);
   zone.required = {"zone", "valid-for"};

@@ -2,9 +2,10 @@
 """One global and two zones with a real Envoy for each dataplane, ingress and egress: requests cross zones when they have to, and
 nothing within a zone needs the global."""
 import json
+import subprocess
 import unittest
 
-from mesh_rig import is_complete
+from mesh_rig import BIN, is_complete
 from zones_rig import Zones, eventually
 
 
@@ -82,6 +83,52 @@ class TwoZones(unittest.TestCase):
         self.expect(self.remote, "backend", {"backend west"})
         late.kill()
         eventually(lambda: not self.glob.get("/meshes/default/dataplanes/east.late"), "what has gone in the zone goes in the global")
+
+
+@unittest.skipUnless(is_complete(), "left out: build/bin or the Envoy of build/envoy is missing")
+class Authentication(unittest.TestCase):
+    """A global that asks its zones who they are. No proxies."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.zones = Zones([], {"KUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE": "cpToken", "KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL": "1s"})
+        cls.addClassCleanup(cls.zones.close)
+        cls.glob = cls.zones.glob
+        cls.glob.put({"type": "Zone", "name": "east"})
+
+    def token(self, *flags):
+        (self.zones.dir / "kumactl.yaml").write_text(json.dumps({
+            "controlPlanes": [{"name": "g", "coordinates": {"apiServer": {"url": f"http://127.0.0.1:{self.glob.ports['api']}"}}}],
+            "contexts": [{"name": "g", "controlPlane": "g"}], "currentContext": "g"}))
+        return subprocess.run([BIN / "kumactl", f"--config-file={self.zones.dir / 'kumactl.yaml'}", "generate", "zone-token", "--valid-for=1h", *flags],
+                              check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+
+    def problems(self):
+        return "\n".join(one["message"] for one in self.glob.get("/zones/east/_overview").get("zoneInsight", {}).get("problems", []))
+
+    def test_a_zone_gets_in_with_its_token_alone_and_a_second_one_of_its_name_does_not(self):
+        file = self.zones.dir / "token"
+        zone = self.zones.zone("east", {"KUMA_MULTIZONE_ZONE_KDS_AUTH_CP_TOKEN_PATH": str(file)})
+        wrong = {"there is no token": "",
+                 "zone from requestor: east is different than in token: west": self.token("--zone=west", "--scope=cp"),
+                 "cp is out of token's scope": self.token("--zone=east", "--scope=ingress")}
+        file.write_text("")
+        zone.start()
+        for reason, token in wrong.items():
+            file.write_text(token)
+            eventually(lambda: reason in self.problems(), f"the overview of the zone says: {reason}")
+            eventually(lambda: reason in zone.log(), f"the zone says: {reason}")
+        self.assertEqual(zone.get("/meshes/default"), {})
+        self.assertFalse(self.glob.is_online("east"))
+
+        file.write_text(self.token("--zone=east", "--scope=cp"))
+        eventually(lambda: "mtls" in zone.get("/meshes/default") and self.glob.is_online("east"), "the zone gets in")
+
+        second = self.zones.zone("east", {"KUMA_MULTIZONE_ZONE_KDS_AUTH_CP_TOKEN_PATH": str(file)}, "east-again")
+        second.start()
+        eventually(lambda: "a second control plane" in self.problems(), "the overview tells of the second")
+        eventually(lambda: "give this one" in second.log(), "the second is told what to do")
+        self.assertEqual(second.get("/meshes/default"), {})
 
 
 if __name__ == "__main__":

@@ -174,9 +174,9 @@ class Zones:
         self.planes.append(ControlPlane(self, name, mode, env))
         return self.planes[-1]
 
-    def zone(self, name, env=None):
+    def zone(self, name, env=None, directory=None):
         """A zone's control plane, not started; it verifies the global's certificate."""
-        return self.control_plane(name, "zone", {
+        return self.control_plane(directory or name, "zone", {
             "KUMA_MULTIZONE_ZONE_NAME": name, "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": f"grpcs://localhost:{self.glob.ports['kds']}",
             "KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE": str(self.glob.dir / "kuma-cp.crt"),
             "KUMA_XDS_DATAPLANE_DEREGISTRATION_DELAY": "200ms", "KUMA_DP_SERVER_HDS_INTERVAL": "1s",
