@@ -116,9 +116,40 @@ class FlakyStore final : public store::Store {
   store::Store& store_;
 };
 
-// A process that can be killed; what is on its disk stays.
+// The clock of a host whose time of day is off.
+class OffClock final : public Clock {
+ public:
+  OffClock(const Clock& clock, std::chrono::nanoseconds off) : clock_(clock), off_(off) {}
+  WallTime wall_now() const override { return clock_.wall_now() + off_; }
+  MonotonicTime monotonic_now() const override { return clock_.monotonic_now(); }
+
+ private:
+  const Clock& clock_;
+  const std::chrono::nanoseconds off_;
+};
+
+// What becomes of a disk while its process is away.
+enum class Disk { Kept, Lost, Restored };
+
+// A process that can be killed; what is on its disk stays, unless that is lost or an old backup takes its place.
 struct Process {
-  Process(World& w, const model::Registry& registry, std::string n) : world(w), name(std::move(n)), disk(store::make_memory_store(registry, w.clock)) {}
+  Process(World& w, const model::Registry& r, std::string n)
+      : world(w), registry(r), name(std::move(n)), clock(w.clock, w.between(-100h, 100h)), disk(store::make_memory_store(r, clock)) {}
+  std::unique_ptr<store::Store> copy(const store::Store* of) const {
+    auto out = store::make_memory_store(registry, clock);
+    for (const model::ResourceType& type : registry.types()) {
+      for (const auto& resource : of == nullptr ? std::vector<model::ResourcePtr>() : of->list({.type = &type}).items) {
+        (void)out->create(*resource);
+      }
+    }
+    return out;
+  }
+  void back_up() { backup = copy(disk.get()); }
+  void treat(Disk how) {
+    if (how != Disk::Kept) {
+      disk = copy(how == Disk::Restored ? backup.get() : nullptr);
+    }
+  }
   void start_threads() {
     alive = std::make_shared<bool>(true);
     executor = std::make_unique<Thread>(world, alive, 0ms);
@@ -127,15 +158,19 @@ struct Process {
   }
 
   World& world;
+  const model::Registry& registry;
   const std::string name;
+  const OffClock clock;
   std::unique_ptr<store::Store> disk;
+  std::unique_ptr<store::Store> backup;  // null: none was made, which is as good as an empty one
   std::shared_ptr<bool> alive;
   std::unique_ptr<Thread> executor, workers;
   std::unique_ptr<FlakyStore> flaky;
   int starts = 0;
 };
 
-// A stream between a zone and its global. Each way keeps its order; nothing is said of the order between streams.
+// A stream between a zone and its global. Each way keeps its order; nothing is said of the order between streams. A message may
+// be delivered twice.
 struct Stream {
   struct End final : Link {
     Stream* stream = nullptr;
@@ -146,23 +181,25 @@ struct Stream {
     void send(const google::protobuf::Message& message) override { stream->carry(*this, message.SerializeAsString()); }
     void end(absl::Status why) override { stream->close(why, 0ms); }
   };
-  explicit Stream(World& w) : world(w) {
+  explicit Stream(World& w, bool may_duplicate = false) : world(w), duplicates(may_duplicate) {
     client.stream = server.stream = this;
     server.is_server = true;
   }
   End& other(const End& end) { return end.is_server ? client : server; }
 
-  void carry(End& from, std::string bytes) {
+  void carry(End& from, const std::string& bytes) {
     if (!from.open || cut) {
       return;
     }
     End& to = other(from);
     to.arrives = std::max(to.arrives, world.clock.monotonic_now() + world.between(1ms, 60ms));
-    world.at(to.arrives - world.clock.monotonic_now(), [&to, bytes = std::move(bytes)] {
-      if (to.open && to.session != nullptr) {
-        to.session->on_message(bytes);
-      }
-    });
+    for (int times = duplicates && world.chance(0.05) ? 2 : 1; times > 0; --times) {
+      world.at(to.arrives - world.clock.monotonic_now(), [&to, bytes] {
+        if (to.open && to.session != nullptr) {
+          to.session->on_message(bytes);
+        }
+      });
+    }
   }
   // Both ends hear of it, each in its time; the server of a half-open one long after.
   void close(const absl::Status& why, std::chrono::nanoseconds server_delay) {
@@ -178,6 +215,7 @@ struct Stream {
   }
 
   World& world;
+  const bool duplicates;
   End client, server;
   bool cut = false;
 };
@@ -189,9 +227,9 @@ class Cluster {
 
   void run_for(std::chrono::nanoseconds duration) { world.run_for(duration); }
   void start_global();
-  void kill_global(bool lose_disk);
+  void kill_global(Disk how);
   void start_zone(size_t index);
-  void kill_zone(size_t index, bool lose_disk);
+  void kill_zone(size_t index, Disk how);
   // Breaks a zone's connection; half-open: its global learns of it only after half a minute.
   void cut(size_t index, bool half_open);
 
@@ -221,7 +259,7 @@ class Cluster {
   const Protocol protocol;
   GlobalProcess global;
   std::vector<std::unique_ptr<ZoneProcess>> zones;
-  bool faults = true;
+  bool duplicates = false;
 
  private:
   class SimulatedConnection;

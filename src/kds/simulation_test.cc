@@ -23,7 +23,7 @@ class Cluster::SimulatedConnection final : public Connection {
     }
   }
   void open(std::string rpc, Metadata metadata, SessionFactory make_session) override {
-    zone_.streams.push_back(std::make_unique<Stream>(cluster_.world));
+    zone_.streams.push_back(std::make_unique<Stream>(cluster_.world, cluster_.duplicates));
     Stream* stream = zone_.streams.back().get();
     mine_.push_back(stream);
     stream->client.session = make_session(stream->client);
@@ -70,9 +70,9 @@ Cluster::Cluster(uint64_t seed, const model::Registry& r, Protocol p, size_t cou
 
 Cluster::~Cluster() {
   for (size_t i = 0; i < zones.size(); ++i) {
-    kill_zone(i, false);
+    kill_zone(i, Disk::Kept);
   }
-  kill_global(false);
+  kill_global(Disk::Kept);
 }
 
 void Cluster::start_global() {
@@ -86,16 +86,16 @@ void Cluster::start_global() {
   global.keys = std::make_unique<security::KeyPool>(*global.key_executor, security::KeyPoolLimits{.ready_count = 0},
                                                     []() -> absl::StatusOr<security::PrivateKey> { return security::testing::rsa_key(); });
   global.manager = std::make_unique<manager::ResourceManager>(
-      manager::ResourceManager::Parts{registry, *global.flaky, *global.keys, *global.pending, world.clock}, manager::Options{.mode = manager::Mode::Global});
+      manager::ResourceManager::Parts{registry, *global.flaky, *global.keys, *global.pending, global.clock}, manager::Options{.mode = manager::Mode::Global});
   global.global = std::make_unique<Global>(
-      Global::Parts{.registry = registry, .store = *global.flaky, .manager = *global.manager, .clock = world.clock, .executor = *global.executor,
+      Global::Parts{.registry = registry, .store = *global.flaky, .manager = *global.manager, .clock = global.clock, .executor = *global.executor,
                     .workers = *global.workers, .metrics = nullptr, .make_id = [this] { return fmt::format("id-{}", ++last_id_); }, .authenticate = {}},
       Global::Options{.instance_id = fmt::format("global-{}", global.starts), .version = "1", .nack_backoff = 1s, .answer_timeout = 20s,
                       .insights = {.instance_id = fmt::format("global-{}", global.starts), .flush_interval = 2s, .version = "1"}});
   global.global->start();
 }
 
-void Cluster::kill_global(bool lose_disk) {
+void Cluster::kill_global(Disk how) {
   if (global.global == nullptr) {
     return;
   }
@@ -111,9 +111,7 @@ void Cluster::kill_global(bool lose_disk) {
   global.global.reset();
   global.executor.reset();
   global.workers.reset();
-  if (lose_disk) {
-    global.disk = store::make_memory_store(registry, world.clock);
-  }
+  global.treat(how);
 }
 
 void Cluster::start_zone(size_t index) {
@@ -124,7 +122,7 @@ void Cluster::start_zone(size_t index) {
   process.start_threads();
   ++process.starts;
   process.zone = std::make_unique<Zone>(
-      Zone::Parts{.registry = registry, .store = *process.flaky, .clock = world.clock, .executor = *process.executor, .workers = *process.workers,
+      Zone::Parts{.registry = registry, .store = *process.flaky, .clock = process.clock, .executor = *process.executor, .workers = *process.workers,
                   .connect = [this, &process] { return std::make_unique<SimulatedConnection>(*this, process); },
                   .fetch_page = [](const model::ResourcePtr&, const std::string&, const PageDone& done) { done(absl::UnavailableError("no Envoy here")); },
                   .random = [this] { return std::uniform_real_distribution<double>(0, 1)(world.random); }},
@@ -133,7 +131,7 @@ void Cluster::start_zone(size_t index) {
   process.zone->start();
 }
 
-void Cluster::kill_zone(size_t index, bool lose_disk) {
+void Cluster::kill_zone(size_t index, Disk how) {
   ZoneProcess& process = *zones[index];
   if (process.zone == nullptr) {
     return;
@@ -142,9 +140,7 @@ void Cluster::kill_zone(size_t index, bool lose_disk) {
   process.zone.reset();
   process.executor.reset();
   process.workers.reset();
-  if (lose_disk) {
-    process.disk = store::make_memory_store(registry, world.clock);
-  }
+  process.treat(how);
 }
 
 void Cluster::cut(size_t index, bool half_open) {
@@ -209,6 +205,10 @@ void Cluster::write_something(Process& process, bool is_global) {
 void Cluster::act() {
   const size_t index = world.pick(zones.size());
   const uint64_t dice = world.pick(100);
+  const auto any_disk = [this] { return world.chance(0.6) ? Disk::Kept : world.chance(0.5) ? Disk::Lost : Disk::Restored; };
+  if (world.chance(0.1)) {
+    (world.chance(0.5) ? static_cast<Process&>(global) : *zones[index]).back_up();
+  }
   if (dice < 35) {
     write_something(global, true);
   } else if (dice < 70) {
@@ -216,10 +216,10 @@ void Cluster::act() {
   } else if (dice < 78) {
     cut(index, world.chance(0.3));
   } else if (dice < 84) {
-    kill_zone(index, world.chance(0.3));
+    kill_zone(index, any_disk());
     world.at(world.between(0ms, 3000ms), [this, index] { start_zone(index); });
   } else if (dice < 86) {
-    kill_global(world.chance(0.3));
+    kill_global(any_disk());
     world.at(world.between(0ms, 3000ms), [this] { start_global(); });
   } else if (dice < 94) {
     Process& process = world.chance(0.3) ? static_cast<Process&>(global) : *zones[index];
@@ -320,6 +320,7 @@ const model::Registry& registry() {
 // A minute of trouble, then quiet: everyone has what he must have.
 std::vector<std::string> run(uint64_t seed, Protocol protocol) {
   Cluster cluster(seed, registry(), protocol);
+  cluster.duplicates = seed % 2 == 0;
   const uint64_t acts = 20 + cluster.world.pick(20);
   for (uint64_t i = 0; i < acts; ++i) {
     cluster.act();
@@ -407,7 +408,7 @@ TEST_P(SimulationTest, A_second_control_plane_under_a_taken_name_is_refused_and_
   const auto refused = cluster.global.global->open(rpc, metadata, second.server);
   EXPECT_TRUE(absl::IsAlreadyExists(refused.status()));
   EXPECT_THAT(std::string(message_of(refused.status())), ::testing::HasSubstr("zone \"zone-0\" is connected already, from the control plane zone-0-1"));
-  cluster.kill_zone(0, false);
+  cluster.kill_zone(0, Disk::Kept);
   cluster.run_for(1s);
   EXPECT_TRUE(cluster.global.global->open(rpc, metadata, second.server).ok());
 }
