@@ -132,12 +132,12 @@ absl::Status upsert(const ApiClient& client, const model::Resource& resource) {
               fmt::format("failed to apply {} \"{}\"", resource.type->name, resource.meta.name));
 }
 
-json::value printable(const model::Resource& resource) {
+std::string dry_run_text(const model::Resource& resource) {
   json::object document = model::to_rest(resource);
   for (const char* member : {"creationTime", "modificationTime"}) {
     document[member] = "0001-01-01T00:00:00Z";
   }
-  return sorted(document);
+  return resource_yaml(document);
 }
 
 absl::Status apply(const Invocation& invocation, const ApplyFlags& flags) {
@@ -163,7 +163,7 @@ absl::Status apply(const Invocation& invocation, const ApplyFlags& flags) {
   KUMA_ASSIGN_OR_RETURN(const ApiClient client, invocation.client());
   if (flags.dry_run) {
     for (size_t i = 0; i < resources.size(); ++i) {
-      environment.out << (i == 0 ? "" : "---\n") << kuma::to_yaml(printable(resources[i]));
+      environment.out << (i == 0 ? "" : "---\n") << dry_run_text(resources[i]);
     }
     return absl::OkStatus();
   }

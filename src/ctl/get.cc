@@ -74,10 +74,6 @@ Table table_of(const model::ResourceType& type, const json::array& items, WallTi
   return table;
 }
 
-void print(const Environment& environment, OutputFormat format, const json::value& value) {
-  environment.out << (format == OutputFormat::Yaml ? kuma::to_yaml(sorted(value)) : to_pretty_json(value, 2));
-}
-
 // The offset in the URL of the next page, or empty on the last page.
 std::string next_offset(const json::value& list) {
   const std::string next = text_at(list, {"next"});
@@ -104,11 +100,11 @@ absl::Status get_list(const Invocation& invocation, const model::ResourceType& t
   if (!list.ok()) {
     return wrap(list.status(), fmt::format("failed to list {}", type.name));
   }
+  std::ostream& out = invocation.environment.out;
   if (format != OutputFormat::Table) {
-    print(invocation.environment, format, *list);
+    out << (format == OutputFormat::Yaml ? kuma::to_yaml(sorted(*list)) : to_pretty_json(*list, 2));
     return absl::OkStatus();
   }
-  std::ostream& out = invocation.environment.out;
   out << table_of(type, list_at(*list, {"items"}), invocation.environment.clock.wall_now()).text();
   if (const std::string offset = next_offset(*list); !offset.empty()) {
     out << fmt::format("\nRerun command with --offset={} argument to retrieve more resources\n", offset);
@@ -127,10 +123,11 @@ absl::Status get_one(const Invocation& invocation, const model::ResourceType& ty
   if (!item.ok()) {
     return wrap(item.status(), in_mesh ? fmt::format("failed to get {} in mesh {}", name, flags.mesh) : fmt::format("failed to get {}", name));
   }
-  if (format == OutputFormat::Table) {
-    invocation.environment.out << table_of(type, {*item}, invocation.environment.clock.wall_now()).text();
-  } else {
-    print(invocation.environment, format, *item);
+  std::ostream& out = invocation.environment.out;
+  switch (format) {
+    case OutputFormat::Table: out << table_of(type, {*item}, invocation.environment.clock.wall_now()).text(); break;
+    case OutputFormat::Yaml: out << resource_yaml(*item); break;
+    case OutputFormat::Json: out << to_pretty_json(*item, 2); break;
   }
   return absl::OkStatus();
 }

@@ -84,6 +84,23 @@ std::string dataplane_tags(const json::value& dataplane) {
   return print(tags);
 }
 
+std::string resource_yaml(const json::value& resource) {
+  const json::value ordered = sorted(resource);
+  if (!ordered.is_object()) {
+    return kuma::to_yaml(ordered);  // what a peer should not answer is shown as it is
+  }
+  json::object metadata;
+  json::object rest;
+  for (const auto& [key, member] : ordered.get_object()) {
+    const bool is_metadata = key == "creationTime" || key == "mesh" || key == "modificationTime" || key == "name" || key == "type";
+    (is_metadata ? metadata : rest).emplace(key, member);
+  }
+  for (const auto& [key, member] : rest) {
+    metadata.emplace(key, member);
+  }
+  return kuma::to_yaml(metadata);
+}
+
 std::string tags_text(const json::value& value) {
   std::map<std::string, std::set<std::string>> tags;
   collect(&value, tags);

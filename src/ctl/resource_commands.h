@@ -19,6 +19,8 @@ uint64_t number_at(const json::value& value, std::initializer_list<std::string_v
 const json::array& list_at(const json::value& value, std::initializer_list<std::string_view> path);
 // The tags of a dataplane as `k=v1,v2 k2=v`, over all its inbounds or of its gateway.
 std::string dataplane_tags(const json::value& dataplane);
+// One resource as a YAML document: metadata, then what it says, each in order of names (spec/kumactl.md §4).
+std::string resource_yaml(const json::value& resource);
 // `k=v k2=v2` of one map.
 std::string tags_text(const json::value& tags);
 

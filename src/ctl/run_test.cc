@@ -139,7 +139,7 @@ TEST_F(KumactlTest, Shows_lists_as_tables_with_ages_and_the_next_offset) {
 TEST_F(KumactlTest, Shows_one_resource_as_yaml_and_json) {
   answer("GET /meshes/default/timeouts/t", 200, R"({"type":"Timeout","mesh":"default","name":"t","conf":{"connectTimeout":"5s"}})");
   EXPECT_EQ(kumactl({"get", "timeout", "t", "-o", "yaml"}), 0);
-  EXPECT_EQ(out_, "conf:\n  connectTimeout: 5s\nmesh: default\nname: t\ntype: Timeout\n");
+  EXPECT_EQ(out_, "mesh: default\nname: t\ntype: Timeout\nconf:\n  connectTimeout: 5s\n");
   EXPECT_EQ(kumactl({"get", "timeout", "t", "-ojson"}), 0);
   EXPECT_THAT(out_, HasSubstr("\n  \"conf\": {\n    \"connectTimeout\": \"5s\"\n  }"));
   EXPECT_EQ(kumactl({"get", "timeout", "t", "-o", "xml"}), 1);
