@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "fmt/format.h"
+#include "policy/matched.h"
 
 namespace kuma::policy {
 namespace {
@@ -19,6 +20,53 @@ json::value conf_of(const json::value& item) {
   return conf == nullptr ? json::value(json::object()) : *conf;
 }
 
+// A policy that can be used, and whom its targetRef selects.
+struct Candidate {
+  TargetRef target;
+  model::ResourcePtr policy;
+};
+
+// The widest target first, then by name.
+std::vector<Candidate> candidates_of(const mesh::ResourceList& policies, std::vector<Problem>& problems) {
+  std::vector<Candidate> candidates;
+  for (const model::ResourcePtr& policy : policies) {
+    if (std::string refusal = refusal_of(*policy); !refusal.empty()) {
+      problems.push_back({ref_of(*policy), std::move(refusal)});
+    } else if (auto target = parse_target_ref(policy->spec, "targetRef")) {
+      candidates.push_back({*std::move(target), policy});
+    }
+  }
+  std::ranges::stable_sort(candidates, {}, [](const Candidate& candidate) { return candidate.target.kind; });
+  return candidates;
+}
+
+bool is_for_everybody(const TargetRef& target) {
+  const auto subset = subset_of(target);
+  return subset && subset->empty();
+}
+
+// Whether the policy is for the service.
+bool add_items(const model::ResourceType& type, const Candidate& candidate, const EgressService& service,
+               std::vector<RuleItem>& items) {
+  const bool selected = type.has_from && selects_tags(candidate.target, service.tags);
+  if (selected) {
+    for (const json::value& item : list_of(candidate.policy->spec, "from")) {
+      if (auto from = parse_target_ref(item, "targetRef")) {
+        items.push_back({*std::move(from), conf_of(item), candidate.policy});
+      }
+    }
+  }
+  const size_t before = items.size();
+  if (type.has_to && is_for_everybody(candidate.target)) {
+    for (const json::value& item : list_of(candidate.policy->spec, "to")) {
+      if (auto to = parse_target_ref(item, "targetRef"); to && selects_tags(*to, service.tags)) {
+        items.push_back({TargetRef{}, conf_of(item), candidate.policy});
+      }
+    }
+  }
+  return selected || items.size() > before;
+}
+
 }  // namespace
 
 std::string EgressPolicies::chain_name(const EgressService& service) const {
@@ -29,47 +77,27 @@ std::string EgressPolicies::cluster_name(const EgressService& service) const {
   return fmt::format("{}:{}", view_.name, service.name);
 }
 
-EgressRules EgressPolicies::match(const model::ResourceType& type, const EgressService& service,
-                                  std::vector<Problem>& problems) const {
-  EgressRules matched;
-  std::vector<std::pair<TargetRef, model::ResourcePtr>> sorted;
-  for (const model::ResourcePtr& policy : view_.policies_of(type.name)) {
-    matched.any = true;
-    if (auto target = parse_target_ref(policy->spec, "targetRef")) {
-      sorted.emplace_back(*std::move(target), policy);
-    }
-  }
-  std::ranges::stable_sort(sorted, {}, [](const auto& entry) { return entry.first.kind; });
-  std::vector<RuleItem> items;
-  for (const auto& [target, policy] : sorted) {
-    size_t before = items.size();
-    if (type.has_from && selects_tags(target, service.tags)) {
-      matched.policies.push_back(policy);
-      for (const json::value& item : list_of(policy->spec, "from")) {
-        if (auto from = parse_target_ref(item, "targetRef")) {
-          items.push_back({*std::move(from), conf_of(item), policy});
-        }
+std::vector<EgressRules> EgressPolicies::match(const model::ResourceType& type, std::vector<Problem>& problems) const {
+  const std::vector<Candidate> candidates = candidates_of(view_.policies_of(type.name), problems);
+  std::vector<EgressRules> all;
+  for (const EgressService& service : services_) {
+    EgressRules& matched = all.emplace_back();
+    matched.any = !view_.policies_of(type.name).empty();
+    std::vector<RuleItem> items;
+    for (const Candidate& candidate : candidates) {
+      if (add_items(type, candidate, service, items)) {
+        matched.policies.push_back(candidate.policy);
       }
     }
-    if (type.has_to) {
-      for (const json::value& item : list_of(policy->spec, "to")) {
-        if (auto to = parse_target_ref(item, "targetRef"); to && selects_tags(*to, service.tags)) {
-          items.push_back({target, conf_of(item), policy});
-        }
-      }
-      if (items.size() > before) {
-        matched.policies.push_back(policy);
-      }
+    auto rules = build_rules(items);
+    if (rules.ok()) {
+      matched.rules = *std::move(rules);
+    } else {
+      matched.rules = std::make_shared<const Rules>();
+      problems.push_back({ref_of(*matched.policies.back()), std::string(message_of(rules.status()))});
     }
   }
-  auto rules = build_rules(items);
-  if (rules.ok()) {
-    matched.rules = *std::move(rules);
-  } else {
-    matched.rules = std::make_shared<const Rules>();
-    problems.push_back({ref_of(*matched.policies.back()), std::string(message_of(rules.status()))});
-  }
-  return matched;
+  return all;
 }
 
 }  // namespace kuma::policy

@@ -41,9 +41,10 @@ class EgressPolicies {
   std::string cluster_name(const EgressService& service) const;  // <mesh>:<service>
 
   // Types with `from`: the rules of the policies whose targetRef selects the service, by client. Types with `to`: the items for
-  // the service, each as a rule for the clients that the policy's targetRef selects; an egress asks for all of them, {}.
-  // What can't be made of them is said in `problems`.
-  EgressRules match(const model::ResourceType& type, const EgressService& service, std::vector<Problem>& problems) const;
+  // the service, of policies for all proxies, as one rule {} or none. An egress can't tell clients apart, so policies for some
+  // of them have no effect there; nor do they take away what is for all (the reference drops that as well).
+  // One for each of services(), in their order. What can't be made of them is said in `problems`.
+  std::vector<EgressRules> match(const model::ResourceType& type, std::vector<Problem>& problems) const;
 
  private:
   const mesh::MeshView& view_;

@@ -124,18 +124,6 @@ mesh::ResourceList with_routes(const mesh::ResourceList& policies, const mesh::M
   return all;
 }
 
-// Why a stored policy is left out; empty: it is not.
-std::string refusal_of(const model::Resource& policy) {
-  auto same_type = [&](const Policy& one) { return one.type.name == policy.type->name; };
-  const auto found = std::ranges::find_if(policies(), same_type);
-  if (found == policies().end() || !found->leaves_out_invalid || found->type.validate == nullptr) {
-    return "";
-  }
-  Violations violations;
-  found->type.validate(policy, violations);
-  return violations.empty() ? "" : fmt::format("left out: {}", violations.text());
-}
-
 }  // namespace
 
 std::string RuleCache::key_of(std::string_view what, const mesh::ResourceList& policies) {
@@ -216,6 +204,17 @@ std::vector<InboundKey> selected_inbounds(const model::Resource& policy, const m
     }
   }
   return selected;
+}
+
+std::string refusal_of(const model::Resource& policy) {
+  auto same_type = [&](const Policy& one) { return one.type.name == policy.type->name; };
+  const auto found = std::ranges::find_if(policies(), same_type);
+  if (found == policies().end() || !found->leaves_out_invalid || found->type.validate == nullptr) {
+    return "";
+  }
+  Violations violations;
+  found->type.validate(policy, violations);
+  return violations.empty() ? "" : fmt::format("left out: {}", violations.text());
 }
 
 ProxyPolicies::ProxyPolicies(const mesh::MeshView& view, const mesh::DataplaneView& dataplane, RuleCache* cache)

@@ -68,6 +68,9 @@ std::vector<InboundKey> selected_inbounds(const model::Resource& policy, const m
                                           const mesh::DataplaneView& dataplane,
                                           const std::vector<SelectableInbound>& inbounds, std::string* warning = nullptr);
 
+// Why a stored policy is left out wherever it matches (Policy::leaves_out_invalid); empty: it is not.
+std::string refusal_of(const model::Resource& policy);
+
 // What one type's policies mean for a proxy.
 struct MatchedPolicies {
   mesh::ResourceList policies;          // that select it, the widest target first, then by name

@@ -86,6 +86,7 @@ class Service:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes: the second one would wait 40 ms for a late ACK
 
             def do_GET(self):
                 service.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}))

@@ -17,7 +17,7 @@ class Policies(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.mesh = Mesh()
+        cls.mesh = Mesh({"KUMA_XDS_DATAPLANE_DEREGISTRATION_DELAY": "100ms"})
         cls.addClassCleanup(cls.mesh.close)
         cls.v1 = cls.mesh.proxy("backend-1", "backend", {"version": "v1", "rack": "near"})
         cls.v2 = cls.mesh.proxy("backend-2", "backend", {"version": "v2", "rack": "far"})
@@ -63,7 +63,6 @@ class Policies(unittest.TestCase):
         self.inbound("MeshFaultInjection", "meshfaultinjections", conf, {"kind": "MeshService", "name": "somebody-else"})
         eventually(lambda: all("envoy.filters.http.fault" in p.config() for p in (self.v1, self.v2)), "the filter is there")
         self.assertEqual(self.statuses(6), {200: 6})
-
 
     def test_MeshFaultInjection_delays_requests(self):
         self.inbound("MeshFaultInjection", "meshfaultinjections", {"http": [{"delay": {"value": "300ms", "percentage": 100}}]})
@@ -190,6 +189,68 @@ class Policies(unittest.TestCase):
         eventually(lambda: {self.client.send("backend").body for _ in range(12)} == {"backend-1"}, "only the near one is asked")
         self.v1.service.behave = lambda request: (500, {}, "broken")
         eventually(lambda: {self.client.send("backend").body for _ in range(12)} == {"backend-2"}, "then only the far one")
+
+    def test_MeshLoadBalancingStrategy_goes_from_the_node_to_the_rack_to_the_rest_as_instances_are_killed(self):
+        stores = {name: self.mesh.proxy(name, "store", tags) for name, tags in {
+            "same-node": {"node": "n1", "rack": "r1"}, "same-rack": {"node": "n2", "rack": "r1"},
+            "elsewhere": {"node": "n3", "rack": "r2"}}.items()}
+        client = self.mesh.proxy("buyer-1", "buyer", {"node": "n1", "rack": "r1"}, outbounds=["store"])
+        self.mesh.reaches(client, "store", 3)
+        self.outbound("MeshLoadBalancingStrategy", "meshloadbalancingstrategies", {"localityAwareness": {"localZone": {
+            "affinityTags": [{"key": "node"}, {"key": "rack"}]}}}, "store", {"kind": "MeshService", "name": "buyer"})
+
+        def spread():
+            seen = collections.Counter(client.send("store").body for _ in range(100))
+            # The node gets 90, the rack 9, the rest 1; far more than four standard deviations are allowed.
+            return 75 <= seen["same-node"] < 100 and seen["same-rack"] > seen["elsewhere"]
+        eventually(spread, "each gets its share by weight")
+        stores["same-node"].process.kill()
+        eventually(lambda: 16 <= collections.Counter(client.send("store").body for _ in range(20))["same-rack"], "the rack comes next")
+        stores["same-rack"].process.kill()
+        eventually(lambda: {client.send("store").body for _ in range(20)} == {"elsewhere"}, "then the rest, with no request lost")
+
+    # Routes
+
+    def route(self, rules):
+        self.policy("meshhttproutes", "MeshHTTPRoute", {
+            "targetRef": {"kind": "MeshService", "name": "client"},
+            "to": [{"targetRef": {"kind": "MeshService", "name": "backend"}, "rules": rules}]})
+
+    @staticmethod
+    def version(version, **more):
+        return {"kind": "MeshServiceSubset", "name": "backend", "tags": {"version": version}, **more}
+
+    def test_MeshHTTPRoute_adds_a_header_for_its_path_only(self):
+        self.route([{"matches": [{"path": {"type": "PathPrefix", "value": "/marked"}}], "default": {
+            "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-marked", "value": "yes"}]}}],
+            "backendRefs": [self.version("v1")]}}])
+
+        def header(path):
+            self.client.send("backend", path)
+            arrived = [headers for seen, headers in self.v1.service.requests + self.v2.service.requests if seen == path]
+            return arrived[-1].get("x-marked") if arrived else None
+        eventually(lambda: header("/marked/page") == "yes", "the header arrives")
+        self.assertIsNone(header("/other"))
+
+    def test_MeshHTTPRoute_splits_10_to_90(self):
+        self.route([{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "default": {
+            "backendRefs": [self.version("v1", weight=10), self.version("v2", weight=90)]}}])
+        eventually(lambda: "weighted_clusters" in self.client.config(), "the split is there")
+        seen = collections.Counter(self.client.send("backend").body for _ in range(500))
+        self.assertEqual(set(seen), {"backend-1", "backend-2"})
+        # 50 are expected; this is more than four standard deviations to each side.
+        self.assertTrue(20 <= seen["backend-1"] <= 80, seen)
+
+    def test_MeshHTTPRoute_mirrors_requests(self):
+        self.route([{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "default": {
+            "filters": [{"type": "RequestMirror", "requestMirror": {"backendRef": self.version("v2")}}],
+            "backendRefs": [self.version("v1")]}}])
+
+        def is_mirrored():
+            before = self.v2.service.seen
+            self.assertEqual({self.client.send("backend", "/mirrored").body for _ in range(4)}, {"backend-1"})
+            return self.v2.service.seen > before
+        eventually(is_mirrored, "the other version sees the requests too")
 
 
 class FirstFails:

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "policy/meshloadbalancingstrategy/balancer.h"
 #include "policy/meshloadbalancingstrategy/locality.h"
+#include "policy/meshloadbalancingstrategy/schema.h"
 
 namespace kuma::policy::meshloadbalancingstrategy {
 namespace {
@@ -118,6 +119,32 @@ void apply(const ProxyPolicies& policies, ProxyResources& resources) {
     const bool of_other_mesh = cluster.subject->tags.contains(mesh::kMeshTag);
     if (cluster.origin == Origin::Outbound && !of_other_mesh && found != by_service.end()) {
       change_cluster(found->second, cluster, resources);
+    }
+  }
+}
+
+void apply_egress(const EgressPolicies& policies, ProxyResources& resources) {
+  static const model::ResourceType kType = mesh_load_balancing_strategy_type();
+  const std::vector<EgressRules> matched = policies.match(kType, resources.problems);
+  for (size_t i = 0; i < matched.size(); ++i) {
+    const Rule* rule = matched[i].rules->find({});
+    if (rule == nullptr) {
+      continue;
+    }
+    const ConfPtr& conf = rule->conf;
+    const Place place{.zone = policies.view().zone, .affinity = {}, .through_egress = false};
+    auto order = [conf, place](ClusterLoadAssignment& message) {
+      order_endpoints(awareness_of(*conf), place, message);
+      return absl::OkStatus();
+    };
+    const PieceKey fingerprint = fingerprint_of(*conf, place);
+    const std::string name = policies.cluster_name(policies.services()[i]);
+    if (auto endpoints = resources.endpoints.find(name); endpoints != resources.endpoints.end()) {
+      endpoints->second.change(fingerprint, conf->origins, order);
+    } else if (auto cluster = resources.clusters.find(name); cluster != resources.clusters.end()) {
+      cluster->second.change(fingerprint, conf->origins, [order](Cluster& message) {
+        return message.has_load_assignment() ? order(*message.mutable_load_assignment()) : absl::OkStatus();
+      });
     }
   }
 }

@@ -111,13 +111,12 @@ void apply_egress(const EgressPolicies& policies, ProxyResources& resources) {
   }
   static const model::ResourceType kType = mesh_traffic_permission_type();
   const std::string& mesh = policies.view().name;
-  for (const EgressService& service : policies.services()) {
-    if (!service.external) {
-      continue;  // its own proxies decide
-    }
-    EgressRules matched = policies.match(kType, service, resources.problems);
-    if (!matched.any) {
-      continue;
+  const std::vector<EgressRules> all_matched = policies.match(kType, resources.problems);
+  for (size_t i = 0; i < all_matched.size(); ++i) {
+    const EgressService& service = policies.services()[i];
+    const EgressRules& matched = all_matched[i];
+    if (!service.external || !matched.any) {
+      continue;  // of services of the mesh their own proxies decide
     }
     const mesh::ResourceList& all = policies.view().policies_of(kName);
     const std::string chain_name = policies.chain_name(service);

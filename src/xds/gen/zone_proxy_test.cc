@@ -167,6 +167,23 @@ TEST_F(ZoneProxyTest, An_egress_is_concerned_by_other_zones_and_by_permissions_o
                         last));
 }
 
+TEST_F(ZoneProxyTest, A_strategy_that_can_not_be_used_is_left_out_of_the_egress_once_and_says_why) {
+  rig.put(kEgress);
+  rig.put("{type: ZoneIngress, name: w, zone: west, networking: {address: 10.1.0.1, port: 1, advertisedAddress: 192.0.2.7, "
+          "advertisedPort: 7}, availableServices: [{mesh: blue, instances: 1, tags: {kuma.io/service: r}}, {mesh: blue, instances: 1, "
+          "tags: {kuma.io/service: s}}]}");
+  rig.put("{type: MeshLoadBalancingStrategy, mesh: blue, name: good, spec: {targetRef: {kind: Mesh}, to: [{targetRef: {kind: Mesh}, "
+          "default: {localityAwareness: {crossZone: {failover: [{to: {type: Any}}]}}}}]}}");
+  Generation last = egress();
+  EXPECT_THAT(text(last), HasSubstr("\"priority\":1"));
+  auto updates = rig.put(
+      "{type: MeshLoadBalancingStrategy, mesh: blue, name: worse, spec: {targetRef: {kind: Mesh}, to: [{targetRef: {kind: Mesh}, "
+      "default: {loadBalancer: {type: RingHash, ringHash: {hashPolicies: [{type: SourceIP}]}}, localityAwareness: {localZone: {}}}}]}}");
+  EXPECT_TRUE(concerned(ProxyType::ZoneEgress, updates, last));
+  EXPECT_EQ(text(egress()), text(last)) << "the other one goes on";
+  EXPECT_THAT(messages(egress()), ElementsAre(HasSubstr("MeshLoadBalancingStrategy worse: left out: spec.to[0].default.loadBalancer")));
+}
+
 TEST_F(ZoneProxyTest, A_mesh_whose_authority_is_of_no_use_loses_its_external_services_and_the_others_go_on) {
   rig.put(kEgress);
   rig.put("{type: Mesh, name: red, routing: {zoneEgress: true}, mtls: {enabledBackend: ca, backends: [{name: ca, type: builtin}]}}");
