@@ -4,16 +4,15 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "mesh/v1alpha1/dataplane.pb.h"
 #include "policy/legacy.h"
 #include "policy/matched.h"
 #include "policy/policy.h"
 #include "policy/provenance.h"
+#include "xds/gen/outbounds.h"
 
 namespace kuma::plan {
 namespace {
 
-using mesh::v1alpha1::Dataplane;
 using policy::SelectorList;
 
 // Policies of one type that are listed as without effect; more are counted.
@@ -25,13 +24,19 @@ struct Question {
   std::string service;
 };
 
+// Where the dataplane's application reaches the service: names first, then the address that they stand for.
 json::array addresses_of(const Question& question) {
   json::array addresses;
-  for (const auto& outbound : question.dataplane.resource->as<Dataplane>().networking().outbound()) {
-    const mesh::Tags tags = mesh::to_tags(outbound.tags());
-    if (mesh::tag(tags, mesh::kServiceTag) == question.service) {
-      addresses.push_back(json::value(join_host_port(outbound.address().empty() ? "127.0.0.1" : outbound.address(), outbound.port())));
+  for (const policy::ProxyOutbound& outbound : xds::outbounds_of(question.view, question.dataplane, nullptr)) {
+    if (outbound.service() != question.service) {
+      continue;
     }
+    if (outbound.from_vip) {
+      for (const std::string& name : question.view.vips->names.at(outbound.address)) {
+        addresses.push_back(json::value(join_host_port(name, outbound.port)));
+      }
+    }
+    addresses.push_back(json::value(join_host_port(outbound.address, outbound.port)));
   }
   return addresses;
 }
@@ -141,6 +146,10 @@ absl::StatusOr<json::object> explain(const mesh::MeshView& view, const model::Re
   if (view.find_service(service) == nullptr) {
     warnings.push_back(json::value(fmt::format("nothing offers the service \"{}\"", service)));
   }
+  json::array addresses = addresses_of(question);
+  if (addresses.empty()) {
+    warnings.push_back(json::value(fmt::format("the dataplane has no outbound to \"{}\", so that nothing of this takes effect", service)));
+  }
   policy::ProxyPolicies matched(view, *dataplane, nullptr);
   for (const policy::Policy& policy : policy::policies()) {
     bool concerns_clients = policy.type.has_to || !policy.type.has_from;
@@ -160,7 +169,7 @@ absl::StatusOr<json::object> explain(const mesh::MeshView& view, const model::Re
     warnings.push_back(json::value(fmt::format("{} \"{}\": {}", problem.policy.type, problem.policy.name, problem.message)));
   }
   return json::object{{"mesh", key.mesh},       {"dataplane", key.name},
-                      {"service", service},     {"addresses", addresses_of(question)},
+                      {"service", service},     {"addresses", std::move(addresses)},
                       {"warnings", std::move(warnings)}, {"policies", std::move(policies)}};
 }
 

@@ -48,7 +48,18 @@ TEST_F(ExplainTest, Refuses_a_dataplane_that_is_not_there) {
 }
 
 TEST_F(ExplainTest, Warns_of_a_service_that_nothing_offers) {
-  EXPECT_EQ(explained("web-1", "ghost").at("warnings"), parse_json(R"(["nothing offers the service \"ghost\""])").value());
+  EXPECT_EQ(explained("web-1", "ghost").at("warnings"), parse_json(R"(["nothing offers the service \"ghost\"",
+      "the dataplane has no outbound to \"ghost\", so that nothing of this takes effect"])").value());
+}
+
+TEST_F(ExplainTest, Lists_names_and_virtual_addresses_that_lead_to_the_service) {
+  rig.put("type: Dataplane\nmesh: default\nname: web-2\nnetworking:\n  address: 10.0.0.3\n  inbound: [{port: 80, tags: {kuma.io/service: "
+          "web}}]\n  transparentProxying: {redirectPortInbound: 15006, redirectPortOutbound: 15001}\n  outbound: [{port: 10001, tags: "
+          "{kuma.io/service: backend}}]\n");
+  rig.put_vips("default", {"backend"});
+  const std::string listed = to_json(explained("web-2", "backend").at("addresses"));
+  EXPECT_THAT(listed, ::testing::MatchesRegex(R"(\["backend.mesh:80","240\.0\.0\.[0-9]+:80","127\.0\.0\.1:10001"\])"));
+  EXPECT_EQ(to_json(explained("web-1", "backend").at("addresses")), R"(["127.0.0.1:10001"])") << "nothing redirects its connections";
 }
 
 TEST_F(ExplainTest, Names_the_winner_of_a_setting_the_losers_and_those_without_effect) {

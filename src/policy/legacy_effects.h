@@ -12,6 +12,7 @@
 #include "mesh/mesh_view.h"
 #include "mesh/v1alpha1/selector.pb.h"
 #include "mesh/v1alpha1/traffic_route.pb.h"
+#include "policy/envoy/filters.h"
 #include "policy/envoy/rbac.h"
 
 namespace kuma::policy {
@@ -53,8 +54,10 @@ std::vector<mesh::Tags> source_tags(const google::protobuf::RepeatedPtrField<mes
 // Faults for requests of the policy's sources, on each chain of an inbound that speaks HTTP. InvalidArgument names a field
 // that can't be understood.
 absl::Status inject_faults(const model::Resource& fault_injection, ::envoy::config::listener::v3::Listener& listener);
+absl::Status inject_faults(const model::Resource& fault_injection, envoy::Hcm& hcm);
 // A limit for requests of the policy's sources: a route of their own on each chain of an inbound that speaks HTTP.
 absl::Status limit_rate_by_source(const model::Resource& rate_limit, ::envoy::config::listener::v3::Listener& listener);
+absl::Status limit_rate_by_source(const model::Resource& rate_limit, envoy::Hcm& hcm);
 // A limit for all requests of a route. Takes effect with the filter of envoy/rate_limit.h.
 void limit_rate(const model::Resource& rate_limit, ::envoy::config::route::v3::Route& route);
 

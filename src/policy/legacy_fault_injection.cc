@@ -43,9 +43,13 @@ std::vector<mesh::Tags> source_tags(const google::protobuf::RepeatedPtrField<mes
   return all;
 }
 
-absl::Status inject_faults(const model::Resource& fault_injection, ::envoy::config::listener::v3::Listener& listener) {
+absl::Status inject_faults(const model::Resource& fault_injection, envoy::Hcm& hcm) {
   KUMA_ASSIGN_OR_RETURN(const envoy::HttpFault fault, fault_of(fault_injection.as<FaultInjection>()));
-  return envoy::edit_hcms(listener, [&](envoy::Hcm& hcm) { return envoy::insert_before_router(hcm, envoy::kFault, fault); });
+  return envoy::insert_before_router(hcm, envoy::kFault, fault);
+}
+
+absl::Status inject_faults(const model::Resource& fault_injection, ::envoy::config::listener::v3::Listener& listener) {
+  return envoy::edit_hcms(listener, [&](envoy::Hcm& hcm) { return inject_faults(fault_injection, hcm); });
 }
 
 }  // namespace kuma::policy

@@ -40,15 +40,17 @@ void limit_rate(const model::Resource& rate_limit, Route& route) {
   envoy::set_rate_limit({.count = conf.requests(), .interval = envoy::to_nanoseconds(conf.interval())}, answer, route);
 }
 
-absl::Status limit_rate_by_source(const model::Resource& rate_limit, Listener& listener) {
-  return envoy::edit_hcms(listener, [&](envoy::Hcm& hcm) {
-    for (auto& host : *hcm.mutable_route_config()->mutable_virtual_hosts()) {
-      if (!host.routes().empty()) {
-        insert_route(rate_limit, host);
-      }
+absl::Status limit_rate_by_source(const model::Resource& rate_limit, envoy::Hcm& hcm) {
+  for (auto& host : *hcm.mutable_route_config()->mutable_virtual_hosts()) {
+    if (!host.routes().empty()) {
+      insert_route(rate_limit, host);
     }
-    return envoy::insert_rate_limit(hcm);
-  });
+  }
+  return envoy::insert_rate_limit(hcm);
+}
+
+absl::Status limit_rate_by_source(const model::Resource& rate_limit, Listener& listener) {
+  return envoy::edit_hcms(listener, [&](envoy::Hcm& hcm) { return limit_rate_by_source(rate_limit, hcm); });
 }
 
 }  // namespace kuma::policy

@@ -79,7 +79,7 @@ class Service:
     """An HTTP server that says its name. `behave(request)` may answer itself by returning (status, headers, body); the request
     has `path` and `headers`. `seen` counts the requests that came."""
 
-    def __init__(self, name, behave=None, port=0):
+    def __init__(self, name, behave=None, port=0, address="127.0.0.1"):
         self.name, self.behave = name, behave
         self.requests = []  # (path, headers), in order
         service = self
@@ -111,7 +111,7 @@ class Service:
             def handle_error(self, *arguments):
                 pass  # a client that went away
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server((address, port), Handler)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

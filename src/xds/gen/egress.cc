@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/status.h"
 #include "base/text.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
@@ -41,6 +42,12 @@ struct OutsideService {
   mesh::Protocol protocol = mesh::Protocol::Unknown;  // of the first
 };
 
+// FaultInjections and RateLimits of an external service, in the order in which they take effect.
+struct Limits {
+  mesh::ResourceList faults;
+  mesh::ResourceList rates;
+};
+
 struct ExternalChain {
   std::string mesh;
   std::string service;
@@ -48,7 +55,22 @@ struct ExternalChain {
   mesh::Protocol protocol = mesh::Protocol::Unknown;
   mesh::Tags tags;  // that the client asks for
   model::ResourcePtr permission;
+  Limits limits;  // of HTTP
 };
+
+// Of all of the service's policies that one of its ExternalServices is a destination of, each once.
+mesh::ResourceList limits_of(const mesh::ResourceList& policies, const OutsideService& service) {
+  mesh::ResourceList all;
+  for (const mesh::EndpointPtr& endpoint : service.endpoints) {
+    const mesh::Tags tags = mesh::to_tags(endpoint->external_service->as<ExternalService>().tags());
+    for (const model::ResourcePtr& one : policy::all_for_inbound(policies, tags)) {
+      if (std::ranges::find(all, one) == all.end()) {
+        all.push_back(one);
+      }
+    }
+  }
+  return all;
+}
 
 void add_http(const ExternalChain& from, FilterChain& chain) {
   make::Hcm hcm;
@@ -64,6 +86,12 @@ void add_http(const ExternalChain& from, FilterChain& chain) {
   route.mutable_route()->set_cluster(from.cluster);
   *route.mutable_route()->mutable_timeout() = make::to_duration(std::chrono::nanoseconds(0));
   make::add_router(hcm);
+  for (const model::ResourcePtr& fault : from.limits.faults) {
+    policy::inject_faults(*fault, hcm).IgnoreError();  // only those that can be used are there
+  }
+  for (const model::ResourcePtr& rate : from.limits.rates) {
+    policy::limit_rate_by_source(*rate, hcm).IgnoreError();
+  }
   make::add_filter(chain, make::kHttpConnectionManager, hcm);
 }
 
@@ -225,6 +253,7 @@ class MeshEgress {
     if (permission != nullptr) {
       shaped_by_.push_back(permission->get());
     }
+    const Limits limits = mesh::is_http(service.protocol) ? usable_limits(service) : Limits{};
     for (const SniNames::Name& name : taken) {
       auto chain = std::make_shared<const ExternalChain>(
           ExternalChain{.mesh = view_.name,
@@ -232,12 +261,19 @@ class MeshEgress {
                         .cluster = cluster,
                         .protocol = service.protocol,
                         .tags = name.tags,
-                        .permission = permission == nullptr ? nullptr : *permission});
-      // The permission by its content: the draft keeps a hash only, so nothing would hold the object.
+                        .permission = permission == nullptr ? nullptr : *permission,
+                        .limits = limits});
+      // Policies by their content: the draft keeps a hash only, so nothing would hold the objects.
       policy::PieceKey key("external");
       key.add(service.protocol).add(chain->tags);
       key.add(permission == nullptr ? std::string() : make::serialize(policy::permission_filter(
                                                            permission->get(), view_.name, service.name)));
+      for (const mesh::ResourceList* list : {&limits.faults, &limits.rates}) {
+        key.add(list->size());
+        for (const model::ResourcePtr& one : *list) {
+          key.add(make::serialize(*one->message));
+        }
+      }
       chains_.push_back({.sni = name.sni,
                          .name = fmt::format("{}_{}", service.name, view_.name),
                          .stat_prefix = {},
@@ -248,6 +284,25 @@ class MeshEgress {
     }
     context_.resources.need_mesh_secrets(view_.name, view_.name);
     return true;
+  }
+
+  Limits usable_limits(const OutsideService& service) {
+    Limits limits{.faults = {}, .rates = limits_of(view_.policies_of("RateLimit"), service)};
+    for (const model::ResourcePtr& fault : limits_of(view_.policies_of("FaultInjection"), service)) {
+      make::Hcm probe;
+      make::add_router(probe);
+      if (const absl::Status status = policy::inject_faults(*fault, probe); status.ok()) {
+        limits.faults.push_back(fault);
+      } else {
+        context_.resources.problems.push_back({policy::ref_of(*fault), std::string(message_of(status))});
+      }
+    }
+    for (const mesh::ResourceList* list : {&limits.faults, &limits.rates}) {
+      for (const model::ResourcePtr& one : *list) {
+        shaped_by_.push_back(one.get());
+      }
+    }
+    return limits;
   }
 
   void put_cluster(const std::string& name, const OutsideService& service) {

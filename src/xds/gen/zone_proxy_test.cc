@@ -176,9 +176,10 @@ TEST_F(ZoneProxyTest, A_strategy_that_can_not_be_used_is_left_out_of_the_egress_
           "default: {localityAwareness: {crossZone: {failover: [{to: {type: Any}}]}}}}]}}");
   Generation last = egress();
   EXPECT_THAT(text(last), HasSubstr("\"priority\":1"));
-  auto updates = rig.put(
-      "{type: MeshLoadBalancingStrategy, mesh: blue, name: worse, spec: {targetRef: {kind: Mesh}, to: [{targetRef: {kind: Mesh}, "
-      "default: {loadBalancer: {type: RingHash, ringHash: {hashPolicies: [{type: SourceIP}]}}, localityAwareness: {localZone: {}}}}]}}");
+  auto updates = rig.builder.apply(rig.store.put_unchecked(
+      "MeshLoadBalancingStrategy", {"blue", "worse"},
+      "{targetRef: {kind: Mesh}, to: [{targetRef: {kind: Mesh}, default: {loadBalancer: {type: RingHash, ringHash: {hashPolicies: "
+      "[{type: SourceIP}]}}, localityAwareness: {localZone: {}}}}]}"));
   EXPECT_TRUE(concerned(ProxyType::ZoneEgress, updates, last));
   EXPECT_EQ(text(egress()), text(last)) << "the other one goes on";
   EXPECT_THAT(messages(egress()), ElementsAre(HasSubstr("MeshLoadBalancingStrategy worse: left out: spec.to[0].default.loadBalancer")));
