@@ -35,18 +35,8 @@ class GrpcLink final : public Link, public net::GrpcStreamHandler {
 
   void set_session(std::shared_ptr<Session> session) { session_ = std::move(session); }
 
-  void send(const google::protobuf::Message& message) override {
-    if (ended_) {
-      return;
-    }
-    net::GrpcMessage out;
-    google::protobuf::io::StringOutputStream stream(&out.head);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    message.SerializeToCodedStream(&coded);
-    coded.Trim();
-    stream_.send(std::move(out));
-  }
+  void send(const google::protobuf::Message& message) override { send(message, false); }
+  void send_plain(const google::protobuf::Message& message) override { send(message, true); }
   void end(absl::Status why) override {
     ended_ = true;
     why_ = std::move(why);
@@ -74,6 +64,19 @@ class GrpcLink final : public Link, public net::GrpcStreamHandler {
   }
 
  private:
+  void send(const google::protobuf::Message& message, bool compressible) {
+    if (ended_) {
+      return;
+    }
+    net::GrpcMessage out{.head = {}, .pieces = {}, .compressible = compressible};
+    google::protobuf::io::StringOutputStream stream(&out.head);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+    coded.Trim();
+    stream_.send(std::move(out));
+  }
+
   net::GrpcStream& stream_;
   const bool is_server_;
   bool ended_ = false;  // by us

@@ -18,6 +18,8 @@ class Link {
  public:
   virtual ~Link() = default;
   virtual void send(const google::protobuf::Message& message) = 0;
+  // The same for what has no secrets in it: it may travel compressed.
+  virtual void send_plain(const google::protobuf::Message& message) { send(message); }
   // Ends the stream; Session::on_closed() follows, later.
   virtual void end(absl::Status why) = 0;
 };

@@ -171,13 +171,15 @@ void SyncSession::send(const Request& request) {
 }
 
 void SyncSession::send(const Response& response) {
+  const bool secret = response.type == "Secret" || response.type == "GlobalSecret";
+  const auto send_message = [&](const google::protobuf::Message& message) { secret ? link_->send(message) : link_->send_plain(message); };
   if (!is_mux()) {
-    link_->send(to_delta(response));
+    send_message(to_delta(response));
     return;
   }
   mesh::v1alpha1::Message message;
   *(setup_.legacy ? message.mutable_legacy_response() : message.mutable_response()) = to_sotw(response);
-  link_->send(message);
+  send_message(message);
 }
 
 // What changes within one turn of the executor goes out together.

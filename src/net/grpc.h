@@ -22,6 +22,9 @@ struct GrpcStatus {
 struct GrpcMessage {
   std::string head = {};
   std::vector<SharedBytes> pieces = {};
+  // A server may send it compressed to a client that takes gzip, which copies it. Not for secrets beside text of others, as
+  // the size then tells something of them.
+  bool compressible = false;
   size_t size() const;
 };
 

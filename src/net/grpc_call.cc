@@ -10,6 +10,9 @@ namespace kuma::net {
 namespace {
 
 constexpr std::chrono::nanoseconds kMessagePatience = std::chrono::minutes(2);
+// Below, there is little to win; above, it takes the loop too long.
+constexpr size_t kCompressedSizeMin = 512;
+constexpr size_t kCompressedSizeMax = 64 * 1024;
 
 bool is_reserved(std::string_view name) {
   static constexpr std::array<std::string_view, 10> kReserved = {
@@ -39,6 +42,16 @@ void GrpcCall::send(GrpcMessage message) {
     before_first_message();
   }
   undrained_ = true;
+  if (may_compress_ && message.compressible && message.size() >= kCompressedSizeMin && message.size() <= kCompressedSizeMax) {
+    for (const SharedBytes& piece : message.pieces) {
+      message.head += *piece;
+    }
+    message.pieces.clear();
+    if (const std::string packed = gzip(message.head); !packed.empty()) {
+      queue(grpc_prefix(packed.size(), true) + packed);
+      return;
+    }
+  }
   queue(grpc_prefix(message.size()) + message.head);
   for (auto& piece : message.pieces) {
     queue(std::move(piece));

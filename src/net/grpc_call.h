@@ -53,6 +53,7 @@ class GrpcCall : public H2Stream, public GrpcStream {
   std::optional<int> forced_code_;  // the end was our doing: reset(), deadline, stop
   std::string forced_message_;
   bool input_done_ = false;  // nothing that still comes is looked at
+  bool may_compress_ = false;  // the peer takes gzip and was told that it may get it
 
  private:
   void deliver(std::string_view bytes);

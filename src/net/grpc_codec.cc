@@ -36,8 +36,9 @@ int hex_digit(char c) {
 
 }  // namespace
 
-std::string grpc_prefix(size_t message_size) {
+std::string grpc_prefix(size_t message_size, bool compressed) {
   std::string prefix(kGrpcPrefixSize, '\0');
+  prefix[0] = compressed ? '\1' : '\0';
   for (size_t i = 0; i < 4; ++i) {
     prefix[kGrpcPrefixSize - 1 - i] = static_cast<char>(message_size >> (8 * i) & 0xff);
   }
@@ -182,6 +183,36 @@ absl::StatusOr<std::string> gunzip(std::string_view bytes, size_t size_max) {
     return absl::ResourceExhaustedError(fmt::format("message larger than {} bytes when decompressed", size_max));
   }
   return result;
+}
+
+std::string gzip(std::string_view bytes) {
+  z_stream stream{};
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {  // 16: a gzip header
+    return {};
+  }
+  std::string result(bytes.size(), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(result.data());
+  stream.avail_out = static_cast<uInt>(result.size());
+  const int state = deflate(&stream, Z_FINISH);
+  result.resize(state == Z_STREAM_END ? stream.total_out : 0);
+  deflateEnd(&stream);
+  return result;
+}
+
+bool accepts_gzip(std::string_view accept_encoding) {
+  while (!accept_encoding.empty()) {
+    const size_t comma = std::min(accept_encoding.find(','), accept_encoding.size());
+    std::string_view name = accept_encoding.substr(0, comma);
+    name.remove_prefix(std::min(name.find_first_not_of(' '), name.size()));
+    name = name.substr(0, name.find_last_not_of(' ') + 1);
+    if (name == "gzip") {
+      return true;
+    }
+    accept_encoding.remove_prefix(std::min(comma + 1, accept_encoding.size()));
+  }
+  return false;
 }
 
 bool GrpcDecoder::set_encoding(std::string_view encoding) {

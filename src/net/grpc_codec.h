@@ -16,8 +16,8 @@ namespace kuma::net {
 
 inline constexpr size_t kGrpcPrefixSize = 5;  // a flag and four bytes of length
 
-// The prefix of an uncompressed message of that size.
-std::string grpc_prefix(size_t message_size);
+// The prefix of a message of that size as it is sent.
+std::string grpc_prefix(size_t message_size, bool compressed = false);
 
 // `grpc-message`: everything but printable ASCII, and '%', as %XX. Decoding keeps what is no valid escape.
 std::string percent_encode(std::string_view text);
@@ -40,6 +40,11 @@ std::string_view http2_error_name(uint32_t http2_error);
 
 // The contents of a gzip stream; ResourceExhausted beyond `size_max`, Internal for damaged data.
 absl::StatusOr<std::string> gunzip(std::string_view bytes, size_t size_max);
+// The reverse; empty when that fails or is no shorter.
+std::string gzip(std::string_view bytes);
+
+// Whether a `grpc-accept-encoding`, names with commas between them, has gzip.
+bool accepts_gzip(std::string_view accept_encoding);
 
 // Cuts a stream of bytes into messages. A length is checked before anything is kept, so that nobody makes us hold more
 // than one message of `message_size_max`.

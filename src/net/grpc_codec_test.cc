@@ -18,7 +18,7 @@ std::string frame(std::string_view message, char flag = 0) {
   return framed;
 }
 
-std::string gzip(const std::string& text) {
+std::string gzipped(const std::string& text) {
   z_stream stream{};
   deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
   std::string out(text.size() + 1000, '\0');
@@ -65,16 +65,34 @@ TEST(GrpcDecoderTest, Refuses_unknown_flags_and_compression_that_was_not_agreed_
   }
 }
 
+TEST(GrpcCodecTest, Compresses_what_gets_shorter_by_it_and_nothing_else) {
+  EXPECT_EQ(gzip(""), "");
+  EXPECT_EQ(gzip("hello"), "");
+  const std::string text(1000, 'a');
+  const std::string packed = gzip(text);
+  EXPECT_LT(packed.size(), 100);
+  EXPECT_EQ(*gunzip(packed, 1000), text);
+}
+
+TEST(GrpcCodecTest, Reads_whether_a_peer_takes_gzip) {
+  for (const char* no : {"", "identity", "gzipped", "x-gzip", ",", " , "}) {
+    EXPECT_FALSE(accepts_gzip(no)) << no;
+  }
+  for (const char* yes : {"gzip", "identity,gzip", "identity, deflate, gzip ", "gzip,snappy"}) {
+    EXPECT_TRUE(accepts_gzip(yes)) << yes;
+  }
+}
+
 TEST(GrpcDecoderTest, Refuses_damaged_and_exploding_gzip) {
   GrpcDecoder damaged(1000);
   ASSERT_TRUE(damaged.set_encoding("gzip"));
   EXPECT_EQ(feed(damaged, frame("no gzip", 1), 100).status.code, static_cast<int>(absl::StatusCode::kInternal));
   GrpcDecoder cut(1000);
   ASSERT_TRUE(cut.set_encoding("gzip"));
-  EXPECT_EQ(feed(cut, frame(gzip("hello").substr(0, 15), 1), 100).status.code, static_cast<int>(absl::StatusCode::kInternal));
+  EXPECT_EQ(feed(cut, frame(gzipped("hello").substr(0, 15), 1), 100).status.code, static_cast<int>(absl::StatusCode::kInternal));
   GrpcDecoder bomb(100'000);
   ASSERT_TRUE(bomb.set_encoding("gzip"));
-  EXPECT_EQ(feed(bomb, frame(gzip(std::string(10'000'000, 'a')), 1), 100'000).status.code,
+  EXPECT_EQ(feed(bomb, frame(gzipped(std::string(10'000'000, 'a')), 1), 100'000).status.code,
             static_cast<int>(absl::StatusCode::kResourceExhausted));
   EXPECT_FALSE(bomb.set_encoding("snappy"));
 }
@@ -93,7 +111,7 @@ TEST(GrpcDecoderTest, Cuts_messages_whatever_the_pieces) {
 TEST(GrpcDecoderTest, Decompresses_what_is_marked_so) {
   GrpcDecoder decoder(1000);
   ASSERT_TRUE(decoder.set_encoding("gzip"));
-  EXPECT_THAT(feed(decoder, frame(gzip("small"), 1) + frame("plain") + frame(gzip(""), 1), 7).messages,
+  EXPECT_THAT(feed(decoder, frame(gzipped("small"), 1) + frame("plain") + frame(gzipped(""), 1), 7).messages,
               ElementsAre("small", "plain", ""));
 }
 

@@ -40,6 +40,8 @@ class Echo final : public GrpcStreamHandler {
       const auto piece = share_bytes(std::string(300'000, 'x'));
       large.pieces = {piece, piece, share_bytes(""), piece};
       stream_.send(std::move(large));
+    } else if (message == "compressible") {
+      stream_.send({.head = "head", .pieces = {share_bytes(std::string(2'000, 'x'))}, .compressible = true});
     } else if (message == "metadata") {
       stream_.send({.head = std::string(stream_.metadata().get("x-text")) + "|" +
                             std::string(stream_.metadata().get("x-raw-bin")) + "|" + stream_.peer().address});
@@ -226,6 +228,8 @@ TEST_P(GrpcppClientTest, Messages_go_both_ways_until_the_client_ends) {
   }
   ASSERT_TRUE(call.write("large"));
   EXPECT_EQ(call.read(), "head" + std::string(900'000, 'x'));
+  ASSERT_TRUE(call.write("compressible"));
+  EXPECT_EQ(call.read(), "head" + std::string(2'000, 'x'));
   call.writes_done();
   EXPECT_EQ(call.read(), std::nullopt);
   EXPECT_TRUE(call.finish().ok());
@@ -386,9 +390,10 @@ TEST_P(GrpcChannelTest, Exchanges_messages_of_all_sizes) {
   start({}, GetParam());
   const auto channel = open();
   const std::string big(10'000'000, 'b');
-  const auto heard = exchange(*channel, "/test.Service/Echo", {"a", "", "large", big});
+  const auto heard = exchange(*channel, "/test.Service/Echo", {"a", "", "large", big, "compressible"});
   EXPECT_EQ(heard.status.code, 0) << heard.status.message;
-  ASSERT_EQ(heard.messages.size(), 4);
+  ASSERT_EQ(heard.messages.size(), 5);
+  EXPECT_EQ(heard.messages[4], "head" + std::string(2'000, 'x'));
   EXPECT_EQ(heard.messages[0], "a");
   EXPECT_EQ(heard.messages[1], "");
   EXPECT_TRUE(heard.messages[2] == "head" + std::string(900'000, 'x'));

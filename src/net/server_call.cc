@@ -117,10 +117,14 @@ void ServerCall::begin() {
 
 void ServerCall::before_first_message() {
   headers_sent_ = true;
+  H2::Fields fields = {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-accept-encoding", "identity,gzip"}};
+  if (accepts_gzip(metadata_.get("grpc-accept-encoding"))) {
+    // Each message says whether it is.
+    may_compress_ = true;
+    fields.emplace_back("grpc-encoding", "gzip");
+  }
   if (h2_ != nullptr) {
-    h2_->submit_response(*this,
-                         {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-accept-encoding", "identity,gzip"}},
-                         false);
+    h2_->submit_response(*this, fields, false);
   }
 }
 
