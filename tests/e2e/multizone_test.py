@@ -2,7 +2,10 @@
 """One global and two zones with a real Envoy for each dataplane, ingress and egress: requests cross zones when they have to, and
 nothing within a zone needs the global."""
 import json
+import pathlib
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 from mesh_rig import BIN, is_complete
@@ -129,6 +132,45 @@ class Authentication(unittest.TestCase):
         eventually(lambda: "a second control plane" in self.problems(), "the overview tells of the second")
         eventually(lambda: "give this one" in second.log(), "the second is told what to do")
         self.assertEqual(second.get("/meshes/default"), {})
+
+
+@unittest.skipUnless(is_complete(), "left out: build/bin or the Envoy of build/envoy is missing")
+class Transport(unittest.TestCase):
+    """A global with a certificate of its own, and a zone that is restarted with other settings. No proxies."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.keys = pathlib.Path(tempfile.mkdtemp(prefix="kuma-keys-"))
+        cls.addClassCleanup(shutil.rmtree, cls.keys, True)
+        for name in ("right", "wrong"):
+            subprocess.run([BIN / "kumactl", "generate", "tls-certificate", "--type=server", "--hostname=localhost",
+                            f"--cert-file={cls.keys}/{name}.crt", f"--key-file={cls.keys}/{name}.key"], check=True, capture_output=True, timeout=60)
+        cls.zones = Zones([], {"KUMA_MULTIZONE_GLOBAL_KDS_TLS_CERT_FILE": f"{cls.keys}/right.crt", "KUMA_MULTIZONE_GLOBAL_KDS_TLS_KEY_FILE": f"{cls.keys}/right.key",
+                               "KUMA_MULTIZONE_GLOBAL_KDS_TLS_MIN_VERSION": "TLSv1_3"})
+        cls.addClassCleanup(cls.zones.close)
+        cls.glob = cls.zones.glob
+
+    def test_a_zone_verifies_the_global_and_goes_from_protocol_to_protocol_without_losing_anything(self):
+        zone = self.zones.zone("east", {"KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE": f"{self.keys}/wrong.crt"})
+        zone.start()
+        eventually(lambda: "certificate verify failed" in zone.log(), "the zone says why it does not connect")
+        self.assertEqual(self.glob.page("/zones/east")[0], 404)
+
+        runs = [{"KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE": f"{self.keys}/right.crt"},
+                {"KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE": f"{self.keys}/right.crt", "KUMA_EXPERIMENTAL_KDS_DELTA_ENABLED": "false"},
+                {"KUMA_MULTIZONE_ZONE_KDS_TLS_SKIP_VERIFY": "true", "KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE": "", "KUMA_EXPERIMENTAL_KDS_DELTA_ENABLED": "true"},
+                {"KUMA_MULTIZONE_ZONE_KDS_TLS_SKIP_VERIFY": "true", "KUMA_EXPERIMENTAL_KDS_DELTA_ENABLED": "false"}]
+        for number, settings in enumerate(runs):
+            zone.stop()
+            zone.program.env.update(settings)
+            self.glob.put({"type": "MeshTimeout", "mesh": "default", "name": f"t{number}", "spec": {
+                "targetRef": {"kind": "Mesh"}, "to": [{"targetRef": {"kind": "Mesh"}, "default": {"idleTimeout": "30s"}}]}})
+            zone.start()
+            eventually(lambda: zone.get("/meshes/default/meshtimeouts").get("total") == number + 1, f"{settings}: the zone has all policies")
+            zone.put({"type": "Dataplane", "mesh": "default", "name": f"d{number}", "networking": {"address": "10.0.0.1", "inbound": [
+                {"port": 80, "tags": {"kuma.io/service": "web"}}]}})
+            eventually(lambda: self.glob.get("/meshes/default/dataplanes").get("total") == number + 1, f"{settings}: the global has all dataplanes")
+            eventually(lambda: self.glob.is_online("east"), "the zone is shown as online")
 
 
 if __name__ == "__main__":
