@@ -11,7 +11,14 @@ constexpr const char* kPayloadUrl = "kuma/violations";
 }  // namespace
 
 FieldPath FieldPath::field(std::string_view name) const {
-  return FieldPath(text_.empty() ? std::string(name) : fmt::format("{}.{}", text_, name));
+  FieldPath path;
+  path.text_.reserve(text_.size() + 1 + name.size());
+  path.text_ += text_;
+  if (!text_.empty()) {
+    path.text_ += '.';
+  }
+  path.text_ += name;
+  return path;
 }
 
 FieldPath FieldPath::index(size_t position) const { return FieldPath(fmt::format("{}[{}]", text_, position)); }

@@ -1,5 +1,6 @@
 #include "policy/envoy/destinations.h"
 
+#include "base/status.h"
 #include "base/text.h"
 #include "mesh/v1alpha1/mesh.pb.h"
 #include "policy/envoy/names.h"
@@ -23,14 +24,18 @@ mesh::ServicePtr Destinations::find(const mesh::Tags& tags) {
     resources_.other_meshes.emplace(peer);
     return nullptr;
   }
+  if (auto known = found_.find(to_absl(service)); known != found_.end()) {
+    return known->second;
+  }
   auto found = view_.services.find(service);
   resources_.services.emplace(service);
-  return found == view_.services.end() ? nullptr : found->second;
+  return found_.emplace(service, found == view_.services.end() ? nullptr : found->second).first->second;
 }
 
-std::optional<mesh::Protocol> Destinations::protocol_of(const mesh::Tags& tags) {
-  const mesh::ServicePtr service = find(tags);
-  if (service == nullptr || (service->endpoints.empty() && outside(service.get()).empty())) {
+std::optional<mesh::Protocol> Destinations::protocol_of(const mesh::Tags& tags) { return protocol_of(find(tags).get()); }
+
+std::optional<mesh::Protocol> Destinations::protocol_of(const mesh::Service* service) const {
+  if (service == nullptr || (service->endpoints.empty() && outside(service).empty())) {
     return std::nullopt;
   }
   return service->protocol;
@@ -43,9 +48,10 @@ std::vector<mesh::EndpointPtr> Destinations::outside(const mesh::Service* servic
   return visible_external(*service, view_, *resources_.dataplane);
 }
 
-bool Destinations::leaves_mesh(const mesh::Tags& tags) {
-  const mesh::ServicePtr service = find(tags);
-  return service != nullptr && (service->endpoints.empty() ? !outside(service.get()).empty() : service->external);
+bool Destinations::leaves_mesh(const mesh::Tags& tags) { return leaves_mesh(find(tags).get()); }
+
+bool Destinations::leaves_mesh(const mesh::Service* service) const {
+  return service != nullptr && (service->endpoints.empty() ? !outside(service).empty() : service->external);
 }
 
 // mTLS needs a certificate at both ends: both meshes have it on, and a PERMISSIVE one has given one to every instance.
@@ -73,8 +79,8 @@ std::optional<MeshClientTls> Destinations::tls_of(const mesh::Tags& tags, const 
 
 void Destinations::put(DestinationCluster cluster) {
   mesh::ServicePtr service = find(cluster.tags);
-  cluster.protocol = protocol_of(cluster.tags).value_or(mesh::Protocol::Unknown);
-  cluster.leaves_mesh = leaves_mesh(cluster.tags);
+  cluster.protocol = protocol_of(service.get()).value_or(mesh::Protocol::Unknown);
+  cluster.leaves_mesh = leaves_mesh(service.get());
   if (auto endpoints = outside(service.get()); !endpoints.empty()) {
     cluster.external =
         ExternalCluster{.endpoints = load_external(endpoints, view_, resources_.data_secrets, resources_.problems),

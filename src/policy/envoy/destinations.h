@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "mesh/mesh_view.h"
 #include "policy/envoy/outbound.h"
 #include "policy/proxy_resources.h"
@@ -28,6 +30,9 @@ class Destinations {
   void put(DestinationCluster cluster);
 
  private:
+  // One after the other, for a service that find() found.
+  std::optional<mesh::Protocol> protocol_of(const mesh::Service* service) const;
+  bool leaves_mesh(const mesh::Service* service) const;
   // The addresses outside of the mesh that the proxy reaches a service at; empty when it is one of the mesh.
   std::vector<mesh::EndpointPtr> outside(const mesh::Service* service) const;
   std::optional<MeshClientTls> tls_of(const mesh::Tags& tags, const mesh::Service* service) const;
@@ -35,6 +40,7 @@ class Destinations {
   const mesh::MeshView& view_;
   ProxyResources& resources_;
   LocalityRules locality_;
+  absl::flat_hash_map<std::string, mesh::ServicePtr> found_;  // asked for, of the mesh, by name
 };
 
 }  // namespace kuma::policy::envoy

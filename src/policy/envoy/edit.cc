@@ -4,6 +4,7 @@
 #include "fmt/format.h"
 #include "policy/envoy/names.h"
 #include "policy/envoy/pack.h"
+#include "policy/envoy/scratch.h"
 
 namespace kuma::policy::envoy {
 namespace {
@@ -20,7 +21,8 @@ absl::Status edit_filters(Listener& listener, std::string_view name, absl::Funct
       if (filter.name() != name) {
         continue;
       }
-      Message message;
+      Scratch scratch;
+      Message& message = scratch.make<Message>();
       if (!filter.typed_config().UnpackTo(&message)) {
         return absl::InvalidArgumentError(fmt::format("the filter {} of listener {} holds no {}", name, listener.name(),
                                                       Message::descriptor()->full_name()));
@@ -44,7 +46,8 @@ absl::Status edit_tcp_proxies(Listener& listener, absl::FunctionRef<absl::Status
 
 absl::Status edit_http_options(Cluster& cluster, absl::FunctionRef<void(HttpOptions&)> edit) {
   auto& packed = (*cluster.mutable_typed_extension_protocol_options())[std::string(kHttpProtocolOptions)];
-  HttpOptions options;
+  Scratch scratch;
+  HttpOptions& options = scratch.make<HttpOptions>();
   if (!packed.type_url().empty() && !packed.UnpackTo(&options)) {
     return absl::InvalidArgumentError(
         fmt::format("the options {} of cluster {} hold something else", kHttpProtocolOptions, cluster.name()));

@@ -11,6 +11,9 @@ namespace kuma::policy::envoy {
 // Any fields inside have to be packed with `pack` for that to hold all the way down.
 std::string serialize(const google::protobuf::Message& message);
 
+// serialize(packed(message)), without the message's bytes standing twice.
+std::string serialize_packed(const google::protobuf::Message& message);
+
 // An Any of the message: `any.PackFrom` with ordered maps.
 void pack(const google::protobuf::Message& message, google::protobuf::Any* any);
 

@@ -1,6 +1,7 @@
 #include "policy/meshtimeout/apply.h"
 
 #include <chrono>
+#include <map>
 #include <optional>
 
 #include "base/status.h"
@@ -101,10 +102,6 @@ absl::Status set_cluster(const Timeouts& timeouts, Protocol protocol, Cluster& c
   });
 }
 
-std::optional<Timeouts> read(const Rule* rule) {
-  return rule == nullptr ? std::nullopt : std::optional(read(rule->conf->value));
-}
-
 std::string_view text_of(const Rule* rule) { return rule == nullptr ? std::string_view() : rule->conf->text; }
 
 class Applier {
@@ -143,6 +140,18 @@ class Applier {
   }
 
  private:
+  // Most listeners and clusters of a proxy come under the same few rules: each is read once.
+  const Timeouts& timeouts_of(const Rule& rule) {
+    auto [entry, is_new] = read_.try_emplace(rule.conf.get());
+    if (is_new) {
+      entry->second = read(rule.conf->value);
+    }
+    return entry->second;
+  }
+  std::optional<Timeouts> timeouts_of(const Rule* rule) {
+    return rule == nullptr ? std::nullopt : std::optional(timeouts_of(*rule));
+  }
+
   mesh::ResourceList origins_of(const Rule* rule) const {
     return rule == nullptr ? matched_.policies : rule->conf->origins;
   }
@@ -158,7 +167,7 @@ class Applier {
     auto rules = matched_.from.find({address, inbound.port()});
     bool selected = rules != matched_.from.end();
     const Rule* rule = selected ? rules->second->find({}) : nullptr;
-    std::optional<Timeouts> timeouts = selected ? read(rule) : std::optional(Timeouts());
+    std::optional<Timeouts> timeouts = selected ? timeouts_of(rule) : std::optional(Timeouts());
     PieceKey fingerprint(kName);
     fingerprint.add(selected).add(text_of(rule));
     Protocol protocol = listener->second.subject->protocol;
@@ -186,13 +195,13 @@ class Applier {
       add_route_rules(service, fingerprint, origins);
     }
     RulesPtr rules = has_route_rules_ ? matched_.to : nullptr;
-    std::optional<Timeouts> timeouts = read(rule);
+    std::optional<Timeouts> timeouts = timeouts_of(rule);
     listener.change(fingerprint, origins, [rules, service, timeouts](Listener& message) {
       KUMA_RETURN_IF_ERROR(set_tcp(timeouts, message));
       return set_http(
           [&](const std::string& route) {
             const Rule* narrow = rules == nullptr || route.empty() ? nullptr : rules->find(subset_of(service, route));
-            return narrow == nullptr ? timeouts : read(narrow);
+            return narrow == nullptr ? timeouts : std::optional(read(narrow->conf->value));
           },
           message);
     });
@@ -226,7 +235,7 @@ class Applier {
     }
     PieceKey fingerprint(kName);
     fingerprint.add(text_of(rule)).add(protocol);
-    cluster.change(fingerprint, rule->conf->origins, [timeouts = read(rule->conf->value), protocol](Cluster& message) {
+    cluster.change(fingerprint, rule->conf->origins, [timeouts = timeouts_of(*rule), protocol](Cluster& message) {
       return set_cluster(timeouts, protocol, message);
     });
   }
@@ -238,7 +247,7 @@ class Applier {
     }
     PieceKey fingerprint(kName);
     fingerprint.add(text_of(rule));
-    routes.change(fingerprint, rule->conf->origins, [timeouts = read(rule->conf->value)](RouteConfiguration& message) {
+    routes.change(fingerprint, rule->conf->origins, [timeouts = timeouts_of(*rule)](RouteConfiguration& message) {
       envoy::for_each_route(message, [&](Route& route) { set_route(timeouts, route); });
       return absl::OkStatus();
     });
@@ -248,6 +257,7 @@ class Applier {
   const MatchedPolicies& matched_;
   ProxyResources& resources_;
   bool has_route_rules_ = false;
+  std::map<const RuleConf*, Timeouts> read_;
 };
 
 }  // namespace

@@ -51,7 +51,9 @@ class Finisher {
     resources.reserve(drafts.size());
     for (const auto& [name, draft] : drafts) {
       Piece piece = take_piece(context_, type, draft);
-      generation_.problems.insert(generation_.problems.end(), piece.problems.begin(), piece.problems.end());
+      for (const LeftOut& left_out : piece.left_out) {
+        generation_.problems.push_back({policy::ref_of(*draft.changes[left_out.change].blame), left_out.message});
+      }
       resources.push_back({std::move(piece.wire), refs_of(draft.shaped_by)});
       if (type == XdsType::Endpoint) {
         generation_.endpoint_recipes.push_back(std::move(piece.recipe));

@@ -118,6 +118,23 @@ void Policy(benchmark::State& state) {
 }
 BENCHMARK(Policy)->Args({250, 2, 20})->Unit(benchmark::kMillisecond);
 
+// The same with a targetRef policy, whose rules are for everybody.
+void TargetRefPolicy(benchmark::State& state) {
+  int services = static_cast<int>(state.range(0)), instances = static_cast<int>(state.range(1));
+  auto fleet = make_fleet(services, instances, static_cast<int>(state.range(2)));
+  std::vector<Generation> held(fleet->proxies.size());
+  int timeout = 1;
+  for (auto _ : state) {
+    fleet->rig.put(fmt::format("{{type: MeshTimeout, mesh: default, name: all, spec: {{targetRef: {{kind: Mesh}}, to: [{{targetRef: {{kind: Mesh}}, "
+                               "default: {{connectionTimeout: {}s}}}}]}}}}",
+                               timeout++));
+    for (size_t i = 0; i < held.size(); ++i) {
+      held[i] = *fleet->rig.generate(fleet->proxies[i]);
+    }
+  }
+}
+BENCHMARK(TargetRefPolicy)->Args({250, 2, 20})->Args({200, 5, 200})->Unit(benchmark::kMillisecond);
+
 // What a proxy is sent in a mesh of 200 services with names for all, without and with automatic reachability (each service may
 // call ten): clusters, listeners and bytes per proxy.
 void Names(benchmark::State& state) {

@@ -132,7 +132,7 @@ std::optional<std::vector<WireResourcePtr>> EndpointRefresh::refresh(const mesh:
     }
     auto draft = draft_again(next[i]->name, recipe, service->second, view);
     Piece piece = draft ? take_piece(context, XdsType::Endpoint, *draft) : Piece{};
-    if (piece.wire == nullptr || !piece.problems.empty()) {
+    if (piece.wire == nullptr || !piece.left_out.empty()) {
       possible_ = false;
       return std::nullopt;
     }

@@ -54,7 +54,7 @@ WireResourcePtr Interner::intern(XdsType type, std::string_view name, const goog
   auto resource = std::make_shared<WireResource>();
   resource->type = type;
   resource->name = std::string(name);
-  std::string any = policy::envoy::serialize(policy::envoy::packed(message));
+  std::string any = policy::envoy::serialize_packed(message);
   resource->version = version_of(any);
   std::string key = static_cast<char>(type) + resource->version;
 

@@ -6,6 +6,7 @@
 #include "google/protobuf/any.pb.h"
 #include "gtest/gtest.h"
 #include "policy/envoy/filters.h"
+#include "policy/envoy/pack.h"
 #include "xds/gen/shared_pieces.h"
 
 namespace kuma::xds {
@@ -32,6 +33,14 @@ TEST(Interner, Equal_content_is_one_resource) {
   Cluster read;
   ASSERT_TRUE(any.UnpackTo(&read));
   EXPECT_EQ(read.name(), "a");
+}
+
+TEST(Interner, A_resource_is_the_bytes_of_its_Any) {
+  Interner interner;
+  for (const std::string& name : {std::string(), std::string("a"), std::string(20'000, 'x')}) {
+    const Cluster cluster = cluster_named(name);
+    EXPECT_EQ(*interner.intern(XdsType::Cluster, name, cluster)->any, policy::envoy::serialize(policy::envoy::packed(cluster)));
+  }
 }
 
 TEST(Interner, Forgets_what_nobody_holds) {
@@ -80,10 +89,10 @@ TEST(SharedPieces, A_piece_is_found_as_long_as_somebody_holds_it) {
   policy::PieceKey key("test");
   EXPECT_FALSE(pieces.find(XdsType::Cluster, key));
   auto wire = interner.intern(XdsType::Cluster, "a", cluster_named("a"));
-  pieces.put(XdsType::Cluster, key, {wire, {{{"Policy", "p"}, "why"}}});
+  pieces.put(XdsType::Cluster, key, {wire, {{0, "why"}}});
   ASSERT_TRUE(pieces.find(XdsType::Cluster, key));
   EXPECT_EQ(pieces.find(XdsType::Cluster, key)->wire, wire);
-  EXPECT_EQ(pieces.find(XdsType::Cluster, key)->problems.front().message, "why");
+  EXPECT_EQ(pieces.find(XdsType::Cluster, key)->left_out.front().message, "why");
   EXPECT_FALSE(pieces.find(XdsType::Listener, key)) << "of another type";
   wire.reset();
   EXPECT_FALSE(pieces.find(XdsType::Cluster, key));

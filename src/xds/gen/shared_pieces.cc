@@ -51,7 +51,7 @@ std::optional<Piece> SharedPieces::find(XdsType type, const policy::PieceKey& ke
     return std::nullopt;
   }
   WireResourcePtr wire = found->second.wire.lock();
-  return wire == nullptr ? std::nullopt : std::optional(Piece{std::move(wire), found->second.problems, found->second.recipe});
+  return wire == nullptr ? std::nullopt : std::optional(Piece{std::move(wire), found->second.left_out, found->second.recipe});
 }
 
 void SharedPieces::put(XdsType type, const policy::PieceKey& key, const Piece& piece) {
@@ -62,7 +62,7 @@ void SharedPieces::put(XdsType type, const policy::PieceKey& key, const Piece& p
     absl::erase_if(shard.entries, [](const auto& entry) { return entry.second.wire.expired(); });
     shard.sweep_at = 2 * shard.entries.size() + 64;
   }
-  shard.entries.insert_or_assign(std::move(full), Entry{piece.wire, piece.problems, piece.recipe, key.kept()});
+  shard.entries.insert_or_assign(std::move(full), Entry{piece.wire, piece.left_out, piece.recipe, key.kept()});
 }
 
 std::shared_ptr<const std::vector<PolicyRef>> SharedPieces::share(std::vector<PolicyRef> refs) {

@@ -23,10 +23,17 @@ struct EndpointsRecipe {
 };
 using EndpointsRecipePtr = std::shared_ptr<const EndpointsRecipe>;
 
+// A policy's change that a resource had to do without. Told by its place among the draft's changes: drafts with one key come
+// from the same settings, but maybe from another policy each.
+struct LeftOut {
+  size_t change = 0;
+  std::string message;
+};
+
 // A finished resource, and what had to be left out of it.
 struct Piece {
   WireResourcePtr wire;
-  std::vector<Problem> problems{};
+  std::vector<LeftOut> left_out{};
   EndpointsRecipePtr recipe{};  // endpoints of a service only
 };
 
@@ -57,7 +64,7 @@ class SharedPieces {
   static constexpr size_t kShards = 16;
   struct Entry {
     std::weak_ptr<const WireResource> wire;
-    std::vector<Problem> problems;
+    std::vector<LeftOut> left_out;
     EndpointsRecipePtr recipe;
     std::vector<std::shared_ptr<const void>> kept;
   };

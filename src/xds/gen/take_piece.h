@@ -6,25 +6,41 @@
 #include <utility>
 
 #include "base/status.h"
+#include "policy/envoy/scratch.h"
 #include "policy/proxy_resources.h"
 #include "xds/gen/generator.h"
 #include "xds/gen/shared_pieces.h"
 
 namespace kuma::xds {
 
-// Makes what is drafted. A change that fails is left out and told.
+// Makes the message that is drafted, without the changes in `left_out`. Should another one fail it is added there, and the
+// message is not to be used: false.
+template <typename Message>
+bool try_make(const policy::Draft<Message>& draft, std::vector<LeftOut>& left_out, Message& message) {
+  draft.make(message);
+  size_t next_left_out = 0;
+  for (size_t i = 0; i < draft.changes.size(); ++i) {
+    if (next_left_out < left_out.size() && left_out[next_left_out].change == i) {
+      ++next_left_out;
+    } else if (absl::Status status = draft.changes[i].edit(message); !status.ok()) {
+      left_out.push_back({i, std::string(message_of(status))});
+      return false;
+    }
+  }
+  return true;
+}
+
+// Makes what is drafted. A change that fails is left out and told; hardly any does, so all is made again without it rather
+// than kept in a copy from before each change.
 template <typename Message>
 Piece make_piece(Interner& interner, XdsType type, const policy::Draft<Message>& draft) {
   Piece piece;
-  Message message;
-  draft.make(message);
-  for (const auto& change : draft.changes) {
-    Message before = message;
-    if (absl::Status status = change.edit(message); !status.ok()) {
-      message = std::move(before);
-      piece.problems.push_back({policy::ref_of(*change.blame), std::string(message_of(status))});
-    }
+  policy::envoy::Scratch scratch;
+  Message* made = &scratch.make<Message>();
+  while (!try_make(draft, piece.left_out, *made)) {
+    made = &scratch.make<Message>();
   }
+  const Message& message = *made;
   piece.wire = interner.intern(type, draft.name, message);
   if constexpr (std::is_same_v<policy::Draft<Message>, policy::EndpointsDraft>) {
     if (draft.is_of_service) {
