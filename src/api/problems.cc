@@ -5,6 +5,7 @@
 #include "api/response.h"
 #include "api/routes.h"
 #include "base/status.h"
+#include "plan/warnings.h"
 #include "xds/gen/generator.h"
 #include "xds/gen/shared_pieces.h"
 
@@ -110,10 +111,19 @@ net::HttpResponse of_policy(const ApiDeps& deps, const model::ResourceType& type
                                  {"count", names.size()},
                                  {"dataplanes", json::array(names.begin(), names.begin() + static_cast<ptrdiff_t>(named))}});
   }
+  json::array warnings;
+  if (type.is_target_ref) {
+    for (std::string& text : plan::without_effect(*policy, *view)) {
+      warnings.push_back(json::value(std::move(text)));
+    }
+  }
   json::object body;
   body["dataplanes"] = selected;
   body["total"] = items.size();
   body["items"] = std::move(items);
+  if (!warnings.empty()) {
+    body["warnings"] = std::move(warnings);
+  }
   return json_response(200, body);
 }
 

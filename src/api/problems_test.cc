@@ -63,6 +63,30 @@ TEST_F(Problems, A_policy_for_nobody_tells_that_it_selects_no_dataplane) {
             parse_json(R"({"dataplanes": 0, "total": 0, "items": []})").value());
 }
 
+TEST_F(Problems, A_policy_for_what_is_not_there_is_taken_and_says_what_of_it_does_nothing) {
+  stored(R"({"type": "MeshTimeout", "mesh": "m", "name": "lost", "spec": {"targetRef": {"kind": "MeshHTTPRoute", "name": "gone"},
+      "to": [{"targetRef": {"kind": "Mesh"}, "default": {"http": {"requestTimeout": "1s"}}}]}})");
+  EXPECT_EQ(body("/meshes/m/meshtimeouts/lost/_problems"),
+            parse_json(R"({"dataplanes": 0, "total": 0, "items": [], "warnings": [
+                "MeshTimeout \"lost\" targets MeshHTTPRoute \"gone\", which does not exist: it does nothing"]})").value());
+  stored(R"({"type": "MeshRetry", "mesh": "m", "name": "typo", "spec": {"targetRef": {"kind": "Mesh"},
+      "to": [{"targetRef": {"kind": "MeshService", "name": "wbe"}, "default": {"tcp": {"maxConnectAttempt": 2}}},
+             {"targetRef": {"kind": "MeshService", "name": "web"}, "default": {"tcp": {"maxConnectAttempt": 2}}}]}})");
+  EXPECT_EQ(body("/meshes/m/meshretries/typo/_problems"),
+            parse_json(R"({"dataplanes": 3, "total": 0, "items": [], "warnings": [
+                "to[0] of MeshRetry \"typo\" is for the service \"wbe\", which nothing offers"]})").value());
+}
+
+TEST_F(Problems, A_targetRef_policy_that_can_not_be_used_is_told_on_it_and_on_its_dataplanes) {
+  stored(R"({"type": "MeshLoadBalancingStrategy", "mesh": "m", "name": "worse", "spec": {"targetRef": {"kind": "Mesh"}, "to": [
+      {"targetRef": {"kind": "Mesh"}, "default": {"loadBalancer": {"type": "RingHash", "ringHash": {}}}}]}})");
+  const std::string reason = "left out: spec.to[0].default.loadBalancer.ringHash.hashPolicies: must be defined";
+  const json::value of_policy = body("/meshes/m/meshloadbalancingstrategies/worse/_problems");
+  EXPECT_EQ(of_policy.at("dataplanes").as_int64(), 3);
+  EXPECT_THAT(to_json(of_policy.at("items")), HasSubstr(reason));
+  EXPECT_THAT(to_json(body("/meshes/m/dataplanes/web-1/_problems")), HasSubstr(reason));
+}
+
 TEST_F(Problems, What_is_not_there_is_404_and_named) {
   for (const char* path : {"/meshes/none/dataplanes/web-1/_problems", "/meshes/m/dataplanes/none/_problems",
                            "/meshes/m/traffic-traces/none/_problems"}) {

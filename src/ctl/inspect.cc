@@ -246,6 +246,9 @@ void print_problems(const ApiClient& client, const std::string& item, std::ostre
                          : fmt::format("  {} {}", type, text_at(problem, {"policy", "name"}));
     text += fmt::format(": {}\n", text_at(problem, {"message"}));
   }
+  for (const json::value& warning : list_at(*problems, {"warnings"})) {
+    text += fmt::format("  {}\n", warning.is_string() ? std::string_view(warning.get_string()) : std::string_view());
+  }
   if (!text.empty()) {
     out << "Problems:\n" << text;
   }

@@ -317,9 +317,9 @@ TEST_F(KumactlTest, Says_what_is_left_out_of_a_configuration_and_why) {
   EXPECT_THAT(out_, HasSubstr("Problems:\n  no configuration: no CA\n  TrafficLog log: no such backend\n"));
   answer("GET /meshes/default/traffic-logs/log/dataplanes", 200, R"({"total":0,"items":[]})");
   answer("GET /meshes/default/traffic-logs/log/_problems", 200,
-         R"({"dataplanes":2,"total":1,"items":[{"message":"no such backend","count":2,"dataplanes":["fe-1","fe-2"]}]})");
+         R"({"dataplanes":2,"total":1,"items":[{"message":"no such backend","count":2,"dataplanes":["fe-1","fe-2"]}],"warnings":["it does nothing"]})");
   EXPECT_EQ(kumactl({"inspect", "traffic-log", "log"}), 0) << err_;
-  EXPECT_THAT(out_, HasSubstr("Problems:\n  on 2 dataplanes: no such backend\n"));
+  EXPECT_THAT(out_, HasSubstr("Problems:\n  on 2 dataplanes: no such backend\n  it does nothing\n"));
 }
 
 TEST(ConfigurationFile, Refuses_unknown_members_and_names_them) {

@@ -32,7 +32,7 @@ std::string target_text(const json::value& spec) {
   return text;
 }
 
-void warn_of_no_selection(const model::Resource& policy, const MeshView& view, const Limits& limits, Plan& plan) {
+void tell_of_no_selection(const model::Resource& policy, const MeshView& view, std::vector<std::string>& told) {
   std::string unresolved;
   for (const auto& [key, dataplane] : view.dataplanes) {
     const auto inbounds = policy::selectable_inbounds(view, *dataplane);
@@ -41,21 +41,19 @@ void warn_of_no_selection(const model::Resource& policy, const MeshView& view, c
     }
   }
   const std::string what = fmt::format("{} \"{}\"", policy.type->name, policy.meta.name);
-  warn(plan, limits,
-       unresolved.empty() ? fmt::format("{} targets {}, which selects no dataplane: it does nothing", what, target_text(policy.spec))
-                          : fmt::format("{} targets {}, which does not exist: it does nothing", what, target_text(policy.spec)));
+  told.push_back(fmt::format("{} targets {}, which {}: it does nothing", what, target_text(policy.spec),
+                             unresolved.empty() ? "selects no dataplane" : "does not exist"));
 }
 
-void warn_of_unknown_services(const model::ResourcePtr& policy, const MeshView& view, const Limits& limits, Plan& plan) {
+void tell_of_unknown_services(const model::ResourcePtr& policy, const MeshView& view, std::vector<std::string>& told) {
   for (std::string_view list : {"from", "to"}) {
     std::vector<policy::RuleItem> items = policy::rule_items(policy, list);
     for (size_t i = 0; i < items.size(); ++i) {
       const policy::TargetRef& target = items[i].target;
       bool of_service = target.kind == policy::TargetKind::MeshService || target.kind == policy::TargetKind::MeshServiceSubset;
       if (of_service && view.find_service(target.name) == nullptr) {
-        warn(plan, limits,
-             fmt::format("{}[{}] of {} \"{}\" is for the service \"{}\", which nothing offers", list, i, policy->type->name,
-                         policy->meta.name, target.name));
+        told.push_back(fmt::format("{}[{}] of {} \"{}\" is for the service \"{}\", which nothing offers", list, i, policy->type->name,
+                                   policy->meta.name, target.name));
       }
     }
   }
@@ -105,6 +103,13 @@ void warn_of_lonely_services(const mesh::MeshUpdate& update, const Limits& limit
 
 }  // namespace
 
+std::vector<std::string> without_effect(const model::ResourcePtr& policy, const MeshView& view) {
+  std::vector<std::string> told;
+  tell_of_no_selection(*policy, view, told);
+  tell_of_unknown_services(policy, view, told);
+  return told;
+}
+
 void add_warnings(const mesh::MeshUpdate& update, const Limits& limits, Plan& plan) {
   if (update.view == nullptr) {
     return;
@@ -114,8 +119,9 @@ void add_warnings(const mesh::MeshUpdate& update, const Limits& limits, Plan& pl
     const std::string_view type = (after != nullptr ? after : before)->type->name;
     permissions_change |= type == kMeshTrafficPermission || type == kTrafficPermission;
     if (after != nullptr && after->type->is_target_ref) {
-      warn_of_no_selection(*after, *update.view, limits, plan);
-      warn_of_unknown_services(after, *update.view, limits, plan);
+      for (std::string& text : without_effect(after, *update.view)) {
+        warn(plan, limits, std::move(text));
+      }
     }
   }
   if (permissions_change) {

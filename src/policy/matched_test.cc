@@ -108,6 +108,33 @@ TEST_F(MatchedTest, Later_policies_override_whatever_their_items_target) {
   EXPECT_THAT(names(matched.to->find_service("backend")->conf->origins), ElementsAre("aa", "bb", "zz"));
 }
 
+TEST_F(MatchedTest, A_thousand_policies_on_one_proxy_merge_and_the_last_one_wins) {
+  std::string all;
+  for (int i = 0; i < 1000; ++i) {
+    all += fmt::format("{{type: MeshBoth, mesh: default, name: p-{:03}, spec: {{targetRef: {{kind: Mesh}}, to: [{{targetRef: {{kind: "
+                       "Mesh}}, default: {{who: {}, own: {{s{}: 1}}}}}}, {{targetRef: {{kind: MeshService, name: s{}}}, default: {{mine: "
+                       "{}}}}}]}}}}\n---\n",
+                       i, i, i % 7, i % 20, i);
+  }
+  put(all.substr(0, all.size() - 5));
+  auto matched = match();
+  EXPECT_EQ(matched.policies.size(), 1000U);
+  EXPECT_EQ(matched.to->list().size(), 21U) << "one for each service, one for all others";
+  EXPECT_EQ(conf(matched.to->find_service("s17")), R"({"who":999,"own":{"s0":1,"s1":1,"s2":1,"s3":1,"s4":1,"s5":1,"s6":1},"mine":997})");
+  EXPECT_EQ(matched.to->find_service("s17")->conf->origins.size(), 1000U);
+}
+
+TEST_F(MatchedTest, A_policy_that_contradicts_another_wins_by_its_place_and_not_by_when_it_came) {
+  const std::string on = "to: [{targetRef: {kind: Mesh}, default: {on: true, list: [1, 2]}}]";
+  const std::string off = "to: [{targetRef: {kind: Mesh}, default: {on: false, list: [3]}}]";
+  policy("b", "kind: Mesh", on);
+  policy("a", "kind: Mesh", off);
+  EXPECT_EQ(conf(match().to->find_service("x")), R"({"on":true,"list":[1,2]})");
+  policy("b", "kind: Mesh", off);
+  policy("a", "kind: Mesh", on);
+  EXPECT_EQ(conf(match().to->find_service("x")), R"({"on":false,"list":[3]})");
+}
+
 TEST_F(MatchedTest, Policies_without_lists_make_one_rule_for_the_whole_proxy) {
   put("{type: MeshSingle, mesh: default, name: a, spec: {targetRef: {kind: MeshService, name: web}, default: {x: 1, append: [1]}}}");
   put("{type: MeshSingle, mesh: default, name: b, spec: {targetRef: {kind: Mesh}, default: {x: 2, append: [2]}}}");

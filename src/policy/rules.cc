@@ -82,7 +82,26 @@ class Builder {
       subsets_.push_back(std::move(ids));
     }
     hits_.resize(items_.size());
+    read_policies();
     return absl::OkStatus();
+  }
+
+  // Numbers the policies in order of name, so that a rule's origins cost no comparison of each with each.
+  void read_policies() {
+    std::map<std::pair<std::string_view, const model::Resource*>, size_t> numbers;
+    for (const RuleItem& item : items_) {
+      numbers.try_emplace({item.policy->meta.name, item.policy.get()});
+    }
+    size_t next = 0;
+    for (auto& [policy, number] : numbers) {
+      number = next++;
+    }
+    policies_.resize(numbers.size());
+    for (const RuleItem& item : items_) {
+      const size_t number = numbers.at({item.policy->meta.name, item.policy.get()});
+      policy_of_.push_back(number);
+      policies_[number] = item.policy;
+    }
   }
 
   // Answers yes as soon as a key is missing in `b`: what the reference does, so components come out the same.
@@ -251,14 +270,18 @@ class Builder {
       return entry->second;
     }
     std::vector<const json::value*> confs;
+    std::vector<size_t> origins;
     auto conf = std::make_shared<RuleConf>();
     for (size_t item : entry->first) {
       confs.push_back(&items_[item].conf);
-      if (std::ranges::find(conf->origins, items_[item].policy) == conf->origins.end()) {
-        conf->origins.push_back(items_[item].policy);
-      }
+      origins.push_back(policy_of_[item]);
     }
-    std::ranges::sort(conf->origins, {}, [](const model::ResourcePtr& policy) { return policy->meta.name; });
+    std::ranges::sort(origins);
+    const auto repeated = std::ranges::unique(origins);
+    origins.erase(repeated.begin(), repeated.end());
+    for (size_t policy : origins) {
+      conf->origins.push_back(policies_[policy]);
+    }
     conf->value = merge_confs(confs);
     conf->text = to_json(conf->value);
     return entry->second = std::move(conf);
@@ -270,6 +293,8 @@ class Builder {
   std::vector<std::vector<TagId>> subsets_;      // by item
   std::vector<std::vector<size_t>> items_with_;  // by tag
   std::vector<size_t> everywhere_;               // items without tags
+  std::vector<size_t> policy_of_;                // by item
+  mesh::ResourceList policies_;                  // by name, each once
   std::vector<size_t> parents_;
   std::vector<size_t> hits_;                     // by item, all 0 between rules
   std::vector<size_t> touched_;

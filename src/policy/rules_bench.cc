@@ -39,6 +39,22 @@ void From_items_on_one_key_apart(benchmark::State& state) {
 }
 BENCHMARK(From_items_on_one_key_apart)->Arg(1000)->Unit(benchmark::kMillisecond);
 
+// So many policies on one proxy, each with an item for everybody and one for a service.
+void Policies_on_one_proxy(benchmark::State& state) {
+  std::vector<RuleItem> items;
+  for (int64_t i = 0; i < state.range(0); ++i) {
+    auto policy = std::make_shared<model::Resource>();
+    policy->type = &kType;
+    policy->meta.name = fmt::format("policy-{:05}", i);
+    items.push_back({{}, {{"connectionTimeout", "1s"}, {"http", {{"requestTimeout", "2s"}}}}, policy});
+    items.push_back({{TargetKind::MeshService, fmt::format("service-{}", i), {}}, {{"idleTimeout", "1s"}}, policy});
+  }
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(build_rules(items));
+  }
+}
+BENCHMARK(Policies_on_one_proxy)->Arg(100)->Arg(1000)->Unit(benchmark::kMillisecond);
+
 void From_items_with_ten_keys(benchmark::State& state) {
   auto policy = std::make_shared<model::Resource>();
   policy->type = &kType;

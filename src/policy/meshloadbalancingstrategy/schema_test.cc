@@ -52,6 +52,17 @@ TEST(MeshLoadBalancingStrategySchema, Each_hash_policy_needs_its_section) {
               ElementsAre(kD + "loadBalancer.maglev.hashPolicies[0].header: must be defined"));
 }
 
+TEST(MeshLoadBalancingStrategySchema, Names_in_the_sections_of_hash_policies_must_not_be_empty) {
+  EXPECT_THAT(of_balancer("{type: RingHash, ringHash: {hashPolicies: [{type: Header, header: {name: ''}}, {type: Cookie, cookie: {name: "
+                          "''}}, {type: QueryParameter, queryParameter: {name: ''}}, {type: FilterState, filterState: {key: ''}}]}}"),
+              ElementsAre(kHash + "[0].header.name: in body should be at least 1 chars long",
+                          kHash + "[1].cookie.name: in body should be at least 1 chars long",
+                          kHash + "[2].queryParameter.name: in body should be at least 1 chars long",
+                          kHash + "[3].filterState.key: in body should be at least 1 chars long"));
+  EXPECT_THAT(of_balancer("{type: RingHash, ringHash: {hashPolicies: [{type: Header, header: {}}, {}]}}"),
+              ElementsAre(kHash + "[0].header.name: in body is required", kHash + "[1].type: in body is required"));
+}
+
 TEST(MeshLoadBalancingStrategySchema, Looks_only_at_the_section_of_its_type) {
   EXPECT_THAT(of_balancer("{type: Random, ringHash: {hashPolicies: [{type: Header}]}, maglev: {}}"), IsEmpty());
   EXPECT_THAT(of_balancer("{type: RingHash}"), IsEmpty());
@@ -129,6 +140,10 @@ TEST(MeshLoadBalancingStrategySchema, A_threshold_is_between_0_and_100) {
   EXPECT_THAT(of_threshold("100"), ElementsAre(path + "must be less than: 100"));
   EXPECT_THAT(of_threshold("some"), ElementsAre(path + "string has to be a valid number", path + "must be greater than: 0",
                                                 path + "string has to be a valid number"));
+  EXPECT_THAT(of_threshold("33.3"), ElementsAre(": \"" + path.substr(0, path.size() - 2) + "\" must validate at least one schema (anyOf)",
+                                                path + "in body must be of type integer: \"number\""));
+  EXPECT_THAT(refusals("{localityAwareness: {crossZone: {failoverThreshold: {}}}}"),
+              ElementsAre(path + "in body is required"));
   EXPECT_THAT(of_threshold("1"), IsEmpty());
   EXPECT_THAT(of_threshold("99"), IsEmpty());
 }

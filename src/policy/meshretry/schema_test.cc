@@ -73,6 +73,10 @@ TEST_F(MeshRetrySchema, Refuses_what_the_schema_has_otherwise) {
                           "'^[a-z0-9!#$%&'*+\\-.^_\\x60|~]+$'",
                           "spec.to[0].default.http.rateLimitedBackOff.resetHeaders[0].format: in body should be one of [Seconds "
                           "UnixTimestamp]"));
+  EXPECT_THAT(refusals_of("grpc: {rateLimitedBackOff: {resetHeaders: [{name: '', format: Seconds}]}}"),
+              ElementsAre("spec.to[0].default.grpc.rateLimitedBackOff.resetHeaders[0].name: in body should be at least 1 chars long",
+                          "spec.to[0].default.grpc.rateLimitedBackOff.resetHeaders[0].name: in body should match "
+                          "'^[a-z0-9!#$%&'*+\\-.^_\\x60|~]+$'"));
   EXPECT_THAT(refusals_of("http: {perTryTimeout: soon}"), ElementsAre("invalid MeshRetry object: 'time: invalid duration \"soon\"'"));
 }
 

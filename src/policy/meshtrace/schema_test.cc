@@ -75,6 +75,8 @@ TEST(MeshTraceSchema, Datadog_needs_scheme_host_and_port_and_nothing_else) {
   EXPECT_EQ(refusal_of_datadog("http://me@dd:1?q=1#f"),
             "backends[0].datadog.url: user must not be defined; backends[0].datadog.url: query must not be defined; "
             "backends[0].datadog.url: fragment must not be defined");
+  EXPECT_EQ(refusal_of_datadog("http:dd"),
+            "backends[0].datadog.url: port must be defined; backends[0].datadog.url: opaque must not be defined");
   EXPECT_EQ(refusal_of_datadog("http://dd:8126"), "");
 }
 
