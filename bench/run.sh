@@ -17,6 +17,9 @@ for target in "${targets[@]}"; do
 done
 [ $# -eq 0 ] || exit 0
 
+echo "== a global and twenty zones with a thousand dataplanes each"
+python3 bench/zones.py "$PWD/build/bin/kuma-cp" build/release/kds_bench
+
 perf=../shared/perf
 if [ ! -d $perf ]; then
   echo "== load: left out, $perf is not beside the checkout"
