@@ -1,10 +1,8 @@
 #include "kds/zone_insights.h"
 
-#include <charconv>
-#include <optional>
-
 #include "base/log.h"
 #include "base/status.h"
+#include "base/version.h"
 #include "insight/subscriptions.h"
 
 namespace kuma::kds {
@@ -16,26 +14,6 @@ using namespace std::chrono_literals;
 // A zone asks for some thirty types at once: one write shows all of the answers.
 constexpr auto kFirstFlushDelay = 300ms;
 constexpr size_t kProblemLengthMax = 1000;
-
-struct Version {
-  unsigned major = 0;
-  unsigned minor = 0;
-};
-
-// Nothing for `unknown` and previews such as `0.0.0-preview.1`.
-std::optional<Version> parse_version(std::string_view text) {
-  Version version;
-  const char* end = text.data() + text.size();
-  const auto major = std::from_chars(text.data(), end, version.major);
-  if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') {
-    return std::nullopt;
-  }
-  const auto minor = std::from_chars(major.ptr + 1, end, version.minor);
-  if (minor.ec != std::errc() || text.find("preview") != std::string_view::npos) {
-    return std::nullopt;
-  }
-  return version;
-}
 
 // Short, and of characters that every reader of the insight takes: parts of it come from peers.
 std::string to_line(std::string text) {
@@ -61,15 +39,6 @@ void count(pb::KDSServiceStats& stats, Provider::Event::Kind kind) {
 }
 
 }  // namespace
-
-bool is_compatible(std::string_view global_version, std::string_view zone_version) {
-  const auto global = parse_version(global_version);
-  const auto zone = parse_version(zone_version);
-  if (!global || !zone) {
-    return true;
-  }
-  return global->major == zone->major && zone->minor + 2 >= global->minor && zone->minor <= global->minor + 2;
-}
 
 ZoneInsights::ZoneInsights(Options options, const model::Registry& registry, manager::ResourceManager& manager, const Clock& clock,
                            TimerExecutor& executor, StrandOf strand_of, std::function<std::string()> make_id)
@@ -103,7 +72,7 @@ void ZoneInsights::on_events(Id id, const NodeInfo& node, const std::vector<Prov
     version.set_gittag(node.git_tag);
     version.set_gitcommit(node.git_commit);
     version.set_builddate(node.build_date);
-    version.set_kumacpglobalcompatible(is_compatible(options_.version, node.version));
+    version.set_kumacpglobalcompatible(compatible_versions(options_.version, node.version));
     stream.subscription.set_config(node.config);
     stream.dirty = true;
     schedule(id, stream, kFirstFlushDelay);

@@ -93,8 +93,4 @@ class ZoneInsights {
   std::map<std::string, Problems> problems_;  // by zone; bounded by the zones there are
 };
 
-// Whether a zone of this version may work with a global of that one: the same major version and at most two minor ones
-// apart; versions that are no versions are taken for development ones and let pass.
-bool is_compatible(std::string_view global_version, std::string_view zone_version);
-
 }  // namespace kuma::kds

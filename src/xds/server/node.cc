@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "base/version.h"
 #include "base/violations.h"
 #include "model/proto_json.h"
 #include "model/rest.h"
@@ -68,7 +69,7 @@ pb::Version parse_version(const Struct& metadata) {
   if (!model::from_json_value(model::to_json_object(found->second.struct_value()), version).ok()) {
     version.Clear();
   }
-  version.mutable_kumadp()->set_kumacpcompatible(true);
+  version.mutable_kumadp()->set_kumacpcompatible(compatible_versions(kVersion, version.kumadp().version()));
   if (const auto dynamic = metadata.fields().find("dynamicMetadata"); dynamic != metadata.fields().end()) {
     constexpr std::string_view kPrefix = "version.dependencies.";
     for (const auto& [key, value] : dynamic->second.struct_value().fields()) {

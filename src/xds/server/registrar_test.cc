@@ -176,6 +176,18 @@ TEST_F(RegistrarTest, A_node_has_numbers_as_text_and_what_can_not_be_read_is_0) 
   EXPECT_EQ(parsed.metadata.dns_port, 0U);
   EXPECT_EQ(parsed.metadata.dns_empty_port, 0U);
   EXPECT_EQ(parsed.metadata.access_log_socket_path, "/tmp/kuma-al-in-1.eu-.sock");
+  EXPECT_FALSE(parsed.version.has_kumadp());
+}
+
+TEST_F(RegistrarTest, Says_of_a_kuma_dp_that_is_too_old_or_too_new_that_it_does_not_fit) {
+  for (const auto& [version, fits] : {std::pair("2.2.0", false), {"2.4.1", true}, {"2.8.0", false}, {"unknown", true}}) {
+    envoy::config::core::v3::Node message;
+    message.set_id("default.web-1");
+    auto& software = *(*message.mutable_metadata()->mutable_fields())["version"].mutable_struct_value();
+    auto& kuma_dp = *(*software.mutable_fields())["kumaDp"].mutable_struct_value();
+    (*kuma_dp.mutable_fields())["version"].set_string_value(version);
+    EXPECT_EQ(parse_node(message, harness_.registry)->version.kumadp().kumacpcompatible(), fits) << version;
+  }
 }
 
 }  // namespace
