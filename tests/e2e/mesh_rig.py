@@ -127,8 +127,8 @@ class Service:
 class Proxy:
     """A dataplane with its kuma-dp and Envoy."""
 
-    def __init__(self, name, process, admin, outbounds, service):
-        self.name, self.process, self.admin = name, process, admin
+    def __init__(self, name, process, admin, outbounds, service, inbound=0):
+        self.name, self.process, self.admin, self.inbound = name, process, admin, inbound
         self.outbounds = outbounds  # service -> port
         self.service = service      # what runs behind it, or None
 
@@ -236,7 +236,7 @@ class Mesh:
             f"--ca-cert-file={self.dir}/cp/kuma-cp.crt", "--dns-enabled=false",
             f"--dataplane-file={self.dir / (name + '.json')}", f"--binary-path={ENVOY}", "--concurrency=1", "--drain-time=1s"],
             {"KUMA_READINESS_PORT": str(free_port())})
-        proxy = Proxy(name, process, admin, ports, app)
+        proxy = Proxy(name, process, admin, ports, app, inbound)
         try:
             eventually(lambda: send(admin, "/ready").status == 200, f"the Envoy of {name} is ready")
         except AssertionError as error:

@@ -252,6 +252,46 @@ class Policies(unittest.TestCase):
             return self.v2.service.seen > before
         eventually(is_mirrored, "the other version sees the requests too")
 
+    def test_MeshTCPRoute_leads_connections_to_the_instances_that_it_names(self):
+        self.policy("meshtcproutes", "MeshTCPRoute", {
+            "targetRef": {"kind": "MeshService", "name": "client"}, "to": [{
+                "targetRef": {"kind": "MeshService", "name": "backend"},
+                "rules": [{"default": {"backendRefs": [self.version("v2")]}}]}]})
+        eventually(lambda: {self.client.send("backend").body for _ in range(12)} == {"backend-2"}, "only one version is asked")
+        self.assertGreater(self.client.stat("tcp.backend.downstream_cx_total"), 0)
+
+    # Permissions
+
+    def mtls(self, **mtls):
+        self.mesh.put("/meshes/default", {"type": "Mesh", "name": "default", **mtls})
+
+    def test_MeshTrafficPermission_lets_in_the_clients_that_it_allows(self):
+        self.mtls(mtls={"enabledBackend": "ca-1", "backends": [{"name": "ca-1", "type": "builtin"}]})
+        self.addCleanup(self.back_to_normal)
+        self.addCleanup(self.mtls)
+
+        def denied():
+            return sum(proxy.stat(f"inbound_127_0_0_1_{proxy.inbound}.rbac.denied") for proxy in (self.v1, self.v2))
+
+        def allow(client):
+            self.mesh.policy("meshtrafficpermissions", "MeshTrafficPermission", "tested", {
+                "targetRef": {"kind": "MeshService", "name": "backend"},
+                "from": [{"targetRef": {"kind": "MeshService", "name": client}, "default": {"action": "Allow"}}]})
+        self.addCleanup(self.mesh.delete, "meshtrafficpermissions/tested")
+        allow("somebody-else")
+        eventually(lambda: self.statuses(4) == {503: 4} and denied() > 0, "the client is refused")
+        allow("client")
+        eventually(lambda: self.statuses(8) == {200: 8}, "the client is let in")
+
+    # Patches
+
+    def test_MeshProxyPatch_changes_what_was_generated(self):
+        self.policy("meshproxypatches", "MeshProxyPatch", {
+            "targetRef": {"kind": "MeshService", "name": "client"}, "default": {"appendModifications": [{"virtualHost": {
+                "operation": "Patch", "match": {"routeConfigurationName": "outbound:backend"},
+                "value": "{responseHeadersToAdd: [{header: {key: x-patched, value: by-policy}}]}"}}]}})
+        eventually(lambda: self.client.send("backend").headers.get("x-patched") == "by-policy", "the header of the patch arrives")
+
 
 class FirstFails:
     """Answers 503 to so many requests, then lets them through."""
