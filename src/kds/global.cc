@@ -1,17 +1,38 @@
 #include "kds/global.h"
 
+#include <charconv>
+
 #include "base/log.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "system/v1alpha1/zone.pb.h"
 
 namespace kuma::kds {
 namespace {
 
 constexpr std::string_view kFeatureZonePing = "zone-ping-health";
+// Tokens and certificates allow for a few minutes; a connection takes less.
+constexpr auto kClockTolerance = std::chrono::minutes(2);
 
 std::string get(const Metadata& metadata, const char* name) {
   const auto found = metadata.find(name);
   return found == metadata.end() ? std::string() : found->second;
+}
+
+// How far the peer's clock is from ours, in whole minutes; nothing if it says no time or is right.
+std::optional<std::chrono::minutes> clock_difference(const Metadata& metadata, WallTime now) {
+  const std::string text = get(metadata, kTime);
+  int64_t seconds = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  constexpr int64_t kSecondsMax = 1'000'000'000'000;  // far from where nanoseconds overflow the subtraction below
+  if (text.empty() || read.ec != std::errc() || seconds < 0 || seconds > kSecondsMax) {
+    return std::nullopt;
+  }
+  const auto off = std::chrono::seconds(seconds) - std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
+  if (std::chrono::abs(off) < kClockTolerance) {
+    return std::nullopt;
+  }
+  return std::chrono::round<std::chrono::minutes>(off);
 }
 
 NodeInfo own_node(const std::string& zone, const std::string& version) {
@@ -76,6 +97,13 @@ void Global::note_problem(const std::string& zone, std::string message) {
   }
 }
 
+// That a zone leaves, or its host is lost, is no problem of its connection.
+void Global::note_end(const std::string& zone, std::string_view rpc, const absl::Status& why) {
+  if (!why.ok() && !absl::IsCancelled(why) && !absl::IsUnavailable(why)) {
+    note_problem(zone, fmt::format("a stream ({}) was ended: {}", rpc.substr(rpc.rfind('/') + 1), message_of(why)));
+  }
+}
+
 absl::StatusOr<std::string> Global::identify(const Metadata& metadata, bool admin) {
   const std::string zone = get(metadata, kClientId);
   if (zone.empty()) {
@@ -133,7 +161,12 @@ absl::StatusOr<std::shared_ptr<Session>> Global::open(std::string_view rpc, cons
 std::shared_ptr<Session> Global::open_sync(const std::string& zone, std::string_view rpc, const Metadata& metadata, Link& link) {
   const Protocol protocol = rpc == kStreamMessage ? Protocol::StateOfTheWorld : Protocol::Delta;
   SyncSession::Setup setup;
+  setup.on_closed = [this, zone, rpc = std::string(rpc)](const absl::Status& why) { note_end(zone, rpc, why); };
   if (rpc != kZoneToGlobalSync) {
+    if (const auto off = clock_difference(metadata, parts_.clock.wall_now())) {
+      insights_->on_problem(zone, fmt::format("the clock of the zone's control plane is {} minutes {} the global's: tokens and certificates may be refused",
+                                     std::abs(off->count()), off->count() > 0 ? "ahead of" : "behind"));
+    }
     setup.provider = provider_options(zone, protocol);
     count_events(setup, zone, protocol, protocol == Protocol::StateOfTheWorld && metadata.contains(kAuthorization));
     make_logger("kds")->info("zone \"{}\" has connected ({})", zone, protocol == Protocol::Delta ? "delta" : "state of the world");
@@ -191,7 +224,8 @@ void Global::count_events(SyncSession::Setup& setup, const std::string& zone, Pr
   };
   const observe::Gauge active = parts_.metrics == nullptr ? observe::Gauge() : parts_.metrics->gauge(prefix + "_streams_active", "Number of active connections between a server and a client");
   active.add(1);
-  setup.on_closed = [this, id, zone, active](const absl::Status& why) {
+  setup.on_closed = [id, zone, active, this, note_end = std::move(setup.on_closed)](const absl::Status& why) {
+    note_end(why);
     active.add(-1);
     make_logger("kds")->info("zone \"{}\" has disconnected: {}", zone, why.ok() ? "it left" : message_of(why));
     insights_->close(id);
@@ -242,7 +276,7 @@ void Global::watch_zones() {
   for (const auto& [key, stream] : streams_) {
     const auto sign = last_sign_.find(key.first);
     if (stream.pings && sign != last_sign_.end() && now - sign->second > options_.health_timeout) {
-      make_logger("kds")->warn("zone \"{}\" has not said that it is there: its stream {} is ended", key.first, key.second);
+      note_problem(key.first, fmt::format("it has not said that it is there for {}: its streams were ended", format_go_duration(options_.health_timeout)));
       stream.link->end(absl::CancelledError("stream canceled - zone hc failed"));
     }
   }

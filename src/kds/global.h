@@ -75,6 +75,7 @@ class Global {
   class Tracked;
 
   void note_problem(const std::string& zone, std::string message);
+  void note_end(const std::string& zone, std::string_view rpc, const absl::Status& why);
   absl::StatusOr<std::string> identify(const Metadata& metadata, bool admin);
   absl::Status take_place(const std::string& zone, std::string_view rpc, const std::string& instance);
   std::shared_ptr<Session> open_sync(const std::string& zone, std::string_view rpc, const Metadata& metadata, Link& link);

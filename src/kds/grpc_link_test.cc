@@ -102,14 +102,16 @@ struct GlobalSite : Site {
 struct ZoneSite : Site {
   explicit ZoneSite(uint16_t port, Zone::Options options = {}, std::string first_token = "") : ZoneSite(net::ChannelOptions{.host = "127.0.0.1", .port = port}, std::move(options), std::move(first_token)) {}
   // `disk`: what a former process has left; null: nothing.
-  ZoneSite(net::ChannelOptions channel, Zone::Options options, std::string first_token = "", std::shared_ptr<store::Store> disk = nullptr) : token(std::move(first_token)) {
+  ZoneSite(net::ChannelOptions channel, Zone::Options options, std::string first_token = "", std::shared_ptr<store::Store> disk = nullptr,
+           std::chrono::nanoseconds clock_off = 0s)
+      : clock(system_clock(), clock_off), token(std::move(first_token)) {
     store = disk == nullptr ? store : std::move(disk);
     options.name = "east";
     options.instance_id = options.instance_id.empty() ? "east-1" : options.instance_id;
     options.pause_max = 100ms;
     options.pause_min = 10ms;
     zone = std::make_unique<Zone>(
-        Zone::Parts{.registry = registry, .store = *store, .clock = system_clock(), .executor = loops.at(0), .workers = workers,
+        Zone::Parts{.registry = registry, .store = *store, .clock = clock, .executor = loops.at(0), .workers = workers,
                     .connect = make_connect(loops.at(0), std::move(channel)),
                     .fetch_page = [](const model::ResourcePtr& proxy, const std::string& page, const PageDone& done) { done(page + " of " + proxy->meta.name); },
                     .random = [] { return 0.5; },
@@ -136,7 +138,8 @@ struct ZoneSite : Site {
     token = std::move(text);
   }
 
-  std::mutex token_mutex;  // guards what follows
+  const testing::OffClock clock;
+  std::mutex token_mutex;  // guards the token
   std::string token;
   std::unique_ptr<Zone> zone;
 };
@@ -182,6 +185,14 @@ TEST_P(GrpcLinkTest, A_second_control_plane_under_a_taken_name_is_refused_and_th
   first.put(fmt::format(kDataplane, "of-first"));
   EXPECT_TRUE(eventually([&] { return global.has("Dataplane", {"default", "east.of-first"}); }));
   EXPECT_FALSE(global.has("Dataplane", {"default", "east.of-second"}));
+}
+
+TEST_P(GrpcLinkTest, A_zone_whose_clock_is_off_loses_nothing_and_its_insight_tells) {
+  GlobalSite global;
+  ZoneSite zone({.host = "127.0.0.1", .port = global.server->port()}, zone_options(), "", nullptr, -26h);
+  zone.put(fmt::format(kDataplane, "web"));
+  EXPECT_TRUE(eventually([&] { return zone.has("Mesh", {"", "default"}) && global.has("Dataplane", {"default", "east.web"}); }));
+  EXPECT_TRUE(eventually([&] { return global.tells("east", "is 1560 minutes behind the global's"); })) << global.insight("east").DebugString();
 }
 
 TEST_P(GrpcLinkTest, A_resource_over_the_limit_is_left_out_and_named_in_the_zones_insight) {

@@ -64,5 +64,7 @@ inline constexpr const char* kFeatures = "features";
 inline constexpr const char* kAuthorization = "authorization";
 // Ours: which process of a zone this is, so that two of one name are told from one that comes back.
 inline constexpr const char* kInstance = "kuma-instance";
+// Ours: the zone's time of day when it connected, seconds since 1970, so that a clock that is off is noticed.
+inline constexpr const char* kTime = "kuma-time";
 
 }  // namespace kuma::kds

@@ -116,18 +116,6 @@ class FlakyStore final : public store::Store {
   store::Store& store_;
 };
 
-// The clock of a host whose time of day is off.
-class OffClock final : public Clock {
- public:
-  OffClock(const Clock& clock, std::chrono::nanoseconds off) : clock_(clock), off_(off) {}
-  WallTime wall_now() const override { return clock_.wall_now() + off_; }
-  MonotonicTime monotonic_now() const override { return clock_.monotonic_now(); }
-
- private:
-  const Clock& clock_;
-  const std::chrono::nanoseconds off_;
-};
-
 // What becomes of a disk while its process is away.
 enum class Disk { Kept, Lost, Restored };
 
@@ -160,7 +148,7 @@ struct Process {
   World& world;
   const model::Registry& registry;
   const std::string name;
-  const OffClock clock;
+  const testing::OffClock clock;
   std::unique_ptr<store::Store> disk;
   std::unique_ptr<store::Store> backup;  // null: none was made, which is as good as an empty one
   std::shared_ptr<bool> alive;

@@ -76,6 +76,18 @@ struct Peer {
 inline SenderRules global_rules() { return {.side = Side::Global}; }
 inline SenderRules zone_rules(std::string zone = "east") { return {.side = Side::Zone, .zone = std::move(zone)}; }
 
+// The clock of a host whose time of day is off.
+class OffClock final : public Clock {
+ public:
+  OffClock(const Clock& clock, std::chrono::nanoseconds off) : clock_(clock), off_(off) {}
+  WallTime wall_now() const override { return clock_.wall_now() + off_; }
+  MonotonicTime monotonic_now() const override { return clock_.monotonic_now(); }
+
+ private:
+  const Clock& clock_;
+  const std::chrono::nanoseconds off_;
+};
+
 // An entry of a recording of the reference; see the README beside the recordings.
 struct Recorded {
   std::string method;

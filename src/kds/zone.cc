@@ -66,6 +66,7 @@ void Zone::stop() {
 
 Metadata Zone::metadata() const {
   Metadata metadata = {{kClientId, options_.name}, {kKdsVersion, "v3"}, {kFeatures, "zone-ping-health"}, {kInstance, options_.instance_id}};
+  metadata.emplace(kTime, fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.wall_now().time_since_epoch()).count()));
   if (!token_.empty()) {
     metadata.emplace(kAuthorization, token_);
   }
