@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 import unittest
 
-from mesh_rig import BIN, is_complete
-from zones_rig import Zones, eventually
+from mesh_rig import BIN, is_complete, send
+from zones_rig import MTLS_MESH, Zones, eventually
 
 
 @unittest.skipUnless(is_complete(), "left out: build/bin or the Envoy of build/envoy is missing")
@@ -86,6 +86,35 @@ class TwoZones(unittest.TestCase):
         self.expect(self.remote, "backend", {"backend west"})
         late.kill()
         eventually(lambda: not self.glob.get("/meshes/default/dataplanes/east.late"), "what has gone in the zone goes in the global")
+
+    def test_5_without_its_control_plane_a_zone_still_answers_others(self):
+        self.west.kill()
+        eventually(lambda: not self.glob.is_online("west"), "the global shows that west has gone")
+        self.expect(self.remote, "backend", {"backend west"})
+        self.client.instances["backend"].die()
+        self.expect(self.client, "backend", {"backend west"})
+        self.client.instances["backend"].start()
+        self.expect(self.client, "backend", {"backend east"})
+        self.west.start()
+        eventually(lambda: self.glob.is_online("west"), "west is back")
+        eventually(lambda: self.west.get("/meshes/default/dataplanes/web/_overview").get("dataplaneInsight", {}).get("subscriptions"), "and has its proxies")
+        self.remote.instances["backend"].die()
+        self.expect(self.remote, "backend", {"backend east"})
+        self.remote.instances["backend"].start()
+        self.expect(self.remote, "backend", {"backend west"})
+
+    def test_6_with_zone_egress_requests_to_another_zone_leave_through_the_egress(self):
+        self.glob.put({**MTLS_MESH, "routing": {"zoneEgress": True}})
+        self.addCleanup(self.glob.put, MTLS_MESH)
+        self.egress.wait_ready()
+        self.client.instances["backend"].die()
+        self.addCleanup(self.client.instances["backend"].start)
+        self.expect(self.client, "backend", {"backend west"})
+
+        def passed():
+            page = send(self.egress.admin, "/stats?filter=default_backend.upstream_cx_total").body
+            return any(int(line.rsplit(" ", 1)[1]) > 0 for line in page.splitlines())
+        eventually(lambda: self.client.answers("backend") == {"backend west"} and passed(), "the egress has seen connections to the other zone")
 
 
 @unittest.skipUnless(is_complete(), "left out: build/bin or the Envoy of build/envoy is missing")
