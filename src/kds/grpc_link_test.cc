@@ -195,6 +195,22 @@ TEST_P(GrpcLinkTest, A_zone_whose_clock_is_off_loses_nothing_and_its_insight_tel
   EXPECT_TRUE(eventually([&] { return global.tells("east", "is 1560 minutes behind the global's"); })) << global.insight("east").DebugString();
 }
 
+TEST_P(GrpcLinkTest, A_message_over_what_the_global_takes_ends_the_stream_and_the_zones_insight_tells) {
+  net::ServerOptions small;
+  small.limits.grpc_message_size_max = 50'000;
+  GlobalSite global({}, small);
+  ZoneSite zone(global.server->port(), zone_options());
+  ASSERT_TRUE(eventually([&] { return zone.has("Mesh", {"", "default"}) && global.has("Zone", {"", "east"}); }));
+  zone.put(fmt::format("{{type: Dataplane, mesh: default, name: large, networking: {{address: 10.0.0.1, inbound: [{{port: 80, tags: {{kuma.io/service: web, "
+                       "kuma.io/zone: east, large: {}}}}}]}}}}", std::string(60'000, 'x')));
+  EXPECT_TRUE(eventually([&] { return global.tells("east", "was ended: received message larger than max"); })) << global.insight("east").DebugString();
+  global.put(fmt::format(kPolicy, "after"));
+  EXPECT_TRUE(eventually([&] { return zone.has("MeshTimeout", {"default", "after"}); }));
+  EXPECT_TRUE(zone.store->remove(*all_types().find("Dataplane"), {"default", "large"}).ok());
+  zone.put(fmt::format(kDataplane, "small"));
+  EXPECT_TRUE(eventually([&] { return global.has("Dataplane", {"default", "east.small"}); }));
+}
+
 TEST_P(GrpcLinkTest, A_resource_over_the_limit_is_left_out_and_named_in_the_zones_insight) {
   GlobalSite global({.message_size_max = 80 * 1024});
   ZoneSite zone(global.server->port(), zone_options());

@@ -79,6 +79,7 @@ void Zone::dial() {
   }
   ++generation_;
   worked_ = false;
+  dialled_at_ = parts_.clock.monotonic_now();
   pausing_ = false;
   syncs_.clear();
   token_ = parts_.read_token ? parts_.read_token() : "";
@@ -170,7 +171,9 @@ void Zone::on_stream_closed(uint64_t generation, std::string_view rpc, const abs
 
 void Zone::reconnect() {
   pausing_ = true;
-  failures_ = worked_ ? 0 : std::min(failures_ + 1, 30);
+  // One that works and ends right away, each time anew, is no reason to hurry.
+  const bool lasted = worked_ && parts_.clock.monotonic_now() - dialled_at_ >= options_.pause_max;
+  failures_ = lasted ? 0 : std::min(failures_ + 1, 30);
   const auto pause_max = std::min(options_.pause_max, options_.pause_min * (int64_t{1} << std::min(failures_, 20)));
   const auto pause = std::chrono::nanoseconds(static_cast<int64_t>(static_cast<double>(pause_max.count()) * (0.5 + 0.5 * parts_.random())));
   health_timer_ = nullptr;

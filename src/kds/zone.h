@@ -28,7 +28,7 @@ class Zone {
     std::chrono::nanoseconds answer_timeout = std::chrono::minutes(2);
     size_t message_size_max = 10 * 1024 * 1024;
     // The pause before dialling again: from the shortest, doubled each time, up to the longest; at random between half and
-    // all of it. Back to the shortest once a connection has worked.
+    // all of it. Back to the shortest once a connection has worked and lasted for the longest.
     std::chrono::nanoseconds pause_min = std::chrono::milliseconds(250);
     std::chrono::nanoseconds pause_max = std::chrono::seconds(5);
     std::chrono::nanoseconds health_interval = std::chrono::minutes(5);
@@ -78,6 +78,7 @@ class Zone {
   std::string token_;        // likewise
   bool pausing_ = false;
   bool worked_ = false;      // a message has come over this connection
+  MonotonicTime dialled_at_{};
   int failures_ = 0;
   std::chrono::nanoseconds health_interval_{};
   std::shared_ptr<void> pause_timer_;
