@@ -21,6 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::nanoseconds kStopGrace = 1s;
+// That a zone may ask for, and some.
+constexpr size_t kTypesMax = 64;
 // Writes of different zones wait for the disk together.
 constexpr size_t kGlobalWorkers = 4;
 
@@ -123,6 +125,9 @@ struct Multizone::Impl {
     global->start();
     net::ServerOptions options{.name = "kds-server", .address = "", .port = static_cast<uint16_t>(settings.grpc_port), .tls = parts.tls};
     options.limits.grpc_message_size_max = static_cast<size_t>(settings.max_msg_size);
+    // A global goes on reading however much it has to send, so the two sides never wait for each other. A zone has at most one
+    // response of a type under way, which is the bound.
+    options.limits.outbound_queue_max = kTypesMax * options.limits.grpc_message_size_max;
     server = std::make_unique<net::Server>(loops, std::move(options));
     kds::serve_global(*server, *global, !settings.disable_sotw);
     return server->start();
