@@ -19,6 +19,9 @@ done
 
 echo "== a global and twenty zones with a thousand dataplanes each"
 python3 bench/zones.py "$PWD/build/bin/kuma-cp" build/release/kds_bench
+echo "== 10,000 idle proxies"
+cmake --build build/release --target xds_idle >/dev/null
+build/release/xds_idle build/bin/kuma-cp
 
 perf=../shared/perf
 if [ ! -d $perf ]; then
