@@ -104,13 +104,12 @@ std::vector<Effect> compare_sides(std::string_view type, const Sides& sides) {
 
 // The policies of a type on each inbound of a dataplane; under the empty key those that select it at all.
 std::map<policy::InboundKey, ResourceList> matched(const mesh::MeshViewPtr& view, const model::ResourceKey& key,
-                                                   const model::ResourceType& type) {
+                                                   const model::ResourceType& type, policy::RuleCache& cache) {
   std::map<policy::InboundKey, ResourceList> all;
   const mesh::DataplaneView* dataplane = view == nullptr ? nullptr : view->find_dataplane(key);
   if (dataplane == nullptr) {
     return all;
   }
-  policy::RuleCache cache;
   policy::ProxyPolicies policies(*view, *dataplane, &cache);
   const auto inbounds = policy::selectable_inbounds(*view, *dataplane);
   for (const auto& one : policies.of(type).policies) {
@@ -164,8 +163,8 @@ class EffectFinder {
   }
 
  private:
-  std::vector<Sides> sides_of(const model::ResourceKey& key, const model::ResourceType& type) const {
-    auto before = matched(update_.previous, key, type), after = matched(update_.view, key, type);
+  std::vector<Sides> sides_of(const model::ResourceKey& key, const model::ResourceType& type) {
+    auto before = matched(update_.previous, key, type, rules_), after = matched(update_.view, key, type, rules_);
     std::set<policy::InboundKey> inbounds;
     for (const auto* side : {&before, &after}) {
       for (const auto& [inbound, policies] : *side) {
@@ -188,6 +187,7 @@ class EffectFinder {
 
   const mesh::MeshUpdate& update_;
   const Limits& limits_;
+  policy::RuleCache rules_;  // made once for all dataplanes that they match
   std::map<Effect, Names> found_;
 };
 
