@@ -51,8 +51,8 @@ class Finisher {
     resources.reserve(drafts.size());
     for (const auto& [name, draft] : drafts) {
       Piece piece = take_piece(context_, type, draft);
-      for (const LeftOut& left_out : piece.left_out) {
-        generation_.problems.push_back({policy::ref_of(*draft.changes[left_out.change].blame), left_out.message});
+      for (Problem& problem : problems_of(piece, draft)) {
+        generation_.problems.push_back(std::move(problem));
       }
       resources.push_back({std::move(piece.wire), refs_of(draft.shaped_by)});
       if (type == XdsType::Endpoint) {

@@ -8,6 +8,7 @@
 #include "policy/envoy/filters.h"
 #include "policy/envoy/pack.h"
 #include "xds/gen/shared_pieces.h"
+#include "xds/gen/take_piece.h"
 
 namespace kuma::xds {
 namespace {
@@ -117,6 +118,62 @@ TEST(SharedPieces, Keeps_what_a_key_names_by_address_until_it_is_swept) {
   }
   EXPECT_TRUE(watched.expired());
   EXPECT_LT(pieces.size(), 5000U);
+}
+
+model::ResourcePtr policy_named(const std::string& name) {
+  static const model::ResourceType kType = [] {
+    model::ResourceType type;
+    type.name = "MeshTest";
+    return type;
+  }();
+  model::Resource resource;
+  resource.type = &kType;
+  resource.meta.name = name;
+  return std::make_shared<const model::Resource>(std::move(resource));
+}
+
+// A cluster that one policy gives a timeout, that another one can't change, and that a third one gives a name for statistics.
+policy::ClusterDraft draft_with(const std::string& fails, const std::string& renames) {
+  policy::ClusterDraft draft;
+  draft.name = "backend";
+  draft.key = policy::PieceKey("test");
+  draft.make = [](Cluster& cluster) { cluster.set_name("backend"); };
+  draft.change(policy::PieceKey("timeout"), {policy_named("timeout")}, [](Cluster& cluster) {
+    cluster.mutable_connect_timeout()->set_seconds(cluster.connect_timeout().seconds() + 1);
+    return absl::OkStatus();
+  });
+  draft.change(policy::PieceKey("fails"), {policy_named(fails)}, [](Cluster& cluster) {
+    cluster.set_name("half-way");
+    return absl::InvalidArgumentError("can't be");
+  });
+  draft.change(policy::PieceKey("renames"), {policy_named(renames)}, [](Cluster& cluster) {
+    cluster.set_alt_stat_name("other");
+    return absl::OkStatus();
+  });
+  return draft;
+}
+
+TEST(SharedPieces, What_is_left_out_is_put_down_to_the_policy_of_the_proxy_at_hand) {
+  Interner interner;
+  SharedPieces pieces;
+  const GeneratorContext context{.interner = interner, .pieces = &pieces};
+  const policy::ClusterDraft first = draft_with("a", "x"), second = draft_with("b", "y");
+  ASSERT_EQ(first.key.text(), second.key.text()) << "equal settings of different policies";
+  const Piece made = take_piece(context, XdsType::Cluster, first), taken = take_piece(context, XdsType::Cluster, second);
+  EXPECT_EQ(made.wire, taken.wire);
+  EXPECT_EQ(problems_of(made, first), (std::vector<Problem>{{{"MeshTest", "a"}, "can't be"}}));
+  EXPECT_EQ(problems_of(taken, second), (std::vector<Problem>{{{"MeshTest", "b"}, "can't be"}}));
+}
+
+TEST(SharedPieces, A_change_that_fails_leaves_nothing_behind_and_the_others_happen_once) {
+  Interner interner;
+  const Piece piece = make_piece(interner, XdsType::Cluster, draft_with("a", "x"));
+  google::protobuf::Any any;
+  Cluster cluster;
+  ASSERT_TRUE(any.ParseFromString(*piece.wire->any) && any.UnpackTo(&cluster));
+  EXPECT_EQ(cluster.name(), "backend");
+  EXPECT_EQ(cluster.connect_timeout().seconds(), 1);
+  EXPECT_EQ(cluster.alt_stat_name(), "other");
 }
 
 TEST(SharedPieces, Lists_and_sets_are_shared_by_value) {

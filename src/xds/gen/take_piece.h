@@ -4,6 +4,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "base/status.h"
 #include "policy/envoy/scratch.h"
@@ -62,6 +63,16 @@ Piece take_piece(const GeneratorContext& context, XdsType type, const policy::Dr
   Piece piece = make_piece(context.interner, type, draft);
   context.pieces->put(type, draft.key, piece);
   return piece;
+}
+
+// What the piece lacks, put down to the policies of the draft at hand, whosever draft it was made for.
+template <typename Message>
+std::vector<Problem> problems_of(const Piece& piece, const policy::Draft<Message>& draft) {
+  std::vector<Problem> problems;
+  for (const LeftOut& left_out : piece.left_out) {
+    problems.push_back({policy::ref_of(*draft.changes[left_out.change].blame), left_out.message});
+  }
+  return problems;
 }
 
 }  // namespace kuma::xds
