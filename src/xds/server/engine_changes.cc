@@ -16,6 +16,9 @@ bool is_of_zone_proxy(const model::Change& change) {
   return change.type().name == "ZoneIngress" || change.type().name == "ZoneEgress";
 }
 
+// Whose addresses may be host names.
+bool has_address(const model::Change& change) { return change.type().name == "Dataplane" || is_of_zone_proxy(change); }
+
 }  // namespace
 
 void Engine::Impl::on_changes(std::span<const model::Change> changes) {
@@ -54,7 +57,9 @@ void Engine::Impl::drain() {
       scheduler.mark(key, PushScheduler::Reason::Change);
     }
   }
-  resolver->watch(builder.hosts());
+  if (std::any_of(changes.begin(), changes.end(), has_address)) {
+    resolver->watch(builder.hosts());
+  }
   run();
 }
 

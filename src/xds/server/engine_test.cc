@@ -184,6 +184,30 @@ TEST_F(EngineTest, A_write_that_concerns_2_of_200_proxies_regenerates_2) {
   EXPECT_EQ(streams[2]->count(), 1U);
 }
 
+TEST_F(EngineTest, A_policy_for_one_service_of_250_regenerates_its_proxies_alone) {
+  constexpr int kServices = 250;
+  put_webs(kServices, kServices);
+  put_dataplane("web-7-again", "web-7", "10.2.0.7", "backend");
+  start();
+  std::vector<FakeStreamPtr> streams = connect_webs(kServices);
+  streams.push_back(connect("web-7-again"));
+  answer(*streams.back());
+  const double before = runs();
+  for (const char* timeout : {"7s", "8s"}) {
+    put(fmt::format("{{type: MeshTimeout, mesh: default, name: seven, spec: {{targetRef: {{kind: MeshService, name: web-7}}, to: [{{targetRef: {{kind: Mesh}}, "
+                    "default: {{connectionTimeout: {}}}}}]}}}}",
+                    timeout));
+    executor_.run();
+    answer(*streams[7]);
+    answer(*streams.back());
+  }
+  EXPECT_EQ(runs() - before, 4) << "two proxies, twice";
+  EXPECT_EQ(counted("xds_pushes") - before, 4);
+  for (size_t i = 0; i < streams.size(); ++i) {
+    EXPECT_EQ(streams[i]->count(), i == 7 || i == kServices ? 3U : 1U) << i;
+  }
+}
+
 TEST_F(EngineTest, A_status_write_regenerates_none) {
   put_webs(3, 3);
   start();

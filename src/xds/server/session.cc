@@ -266,13 +266,14 @@ AdsSession::Difference AdsSession::difference(XdsType type) const {
       }
     }
   };
+  const Resources named = state.wildcard ? Resources() : wanted(type, false, state.names);
   auto held = state.held.begin();
-  for (const WireResourcePtr& resource : wanted(type, state.wildcard, state.names)) {
+  for (const WireResourcePtr& resource : state.wildcard ? snapshot_->of(type).resources : named) {
     while (held != state.held.end() && (*held)->name < resource->name) {
       gone(*held++);
     }
     const bool has = held != state.held.end() && (*held)->name == resource->name;
-    if (!has || (*held)->version != resource->version) {
+    if (!has || (*held != resource && (*held)->version != resource->version)) {
       out.changed.push_back(resource);
     }
     held += has ? 1 : 0;
