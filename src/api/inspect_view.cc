@@ -7,6 +7,7 @@
 namespace kuma::api {
 namespace {
 
+// Of one mesh, or of all when it has no name, and of what belongs to no mesh.
 std::vector<model::Change> changes_of(const ApiDeps& deps, std::string_view mesh) {
   std::vector<model::Change> changes;
   for (const model::ResourceType& type : deps.registry.types()) {
@@ -45,6 +46,8 @@ mesh::MeshViewPtr inspect_view(const ApiDeps& deps, std::string_view mesh) {
   }
   return build_view(deps, mesh)->find(mesh);
 }
+
+mesh::ZoneView inspect_zone_view(const ApiDeps& deps) { return build_view(deps, "")->zone_view(); }
 
 bool applies(const model::Resource& policy, const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {
   if (policy.type->is_target_ref) {

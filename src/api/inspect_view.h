@@ -11,6 +11,9 @@ namespace kuma::api {
 // question. Null when the mesh does not exist.
 mesh::MeshViewPtr inspect_view(const ApiDeps& deps, std::string_view mesh);
 
+// The view of the zone's own proxies, made from the store for this question. On the worker.
+mesh::ZoneView inspect_zone_view(const ApiDeps& deps);
+
 // The view with changes laid over it that nobody stored, made from the store for this question. On the worker.
 mesh::MeshUpdate overlay_view(const ApiDeps& deps, std::string_view mesh, const std::vector<model::Change>& changes);
 

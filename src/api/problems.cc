@@ -5,6 +5,8 @@
 #include "api/response.h"
 #include "api/routes.h"
 #include "base/status.h"
+#include "mesh/v1alpha1/zone_ingress.pb.h"
+#include "mesh/v1alpha1/zoneegress.pb.h"
 #include "plan/warnings.h"
 #include "xds/gen/generator.h"
 #include "xds/gen/shared_pieces.h"
@@ -21,6 +23,19 @@ struct Report {
   std::vector<xds::Problem> problems;
 };
 
+Report report_of(const absl::StatusOr<xds::Generation>& generation) {
+  if (!generation.ok()) {
+    return {.error = std::string(message_of(generation.status())), .problems = {}};
+  }
+  Report report{.error = {}, .problems = {}};
+  for (const xds::Problem& problem : generation->problems) {
+    if (std::ranges::find(report.problems, problem) == report.problems.end()) {
+      report.problems.push_back(problem);
+    }
+  }
+  return report;
+}
+
 // Makes the configurations anew from the view, so that also those of dataplanes that are not connected can be told.
 class Reporter {
  public:
@@ -31,16 +46,10 @@ class Reporter {
     proxy.key = key;
     proxy.metadata.access_log_socket_path = "/tmp/kuma-al.sock";  // as every kuma-dp has it
     auto generation = xds::generate(view_, proxy, {.interner = interner_, .pieces = &pieces_});
-    if (!generation.ok()) {
-      return {.error = std::string(message_of(generation.status())), .problems = {}};
+    Report report = report_of(generation);
+    if (generation.ok()) {
+      held_.push_back(*std::move(generation));  // pieces live as long as a configuration that has them
     }
-    Report report{.error = {}, .problems = {}};
-    for (xds::Problem& problem : generation->problems) {
-      if (std::ranges::find(report.problems, problem) == report.problems.end()) {
-        report.problems.push_back(std::move(problem));
-      }
-    }
-    held_.push_back(*std::move(generation));  // pieces live as long as a configuration that has them
     return report;
   }
 
@@ -55,17 +64,7 @@ net::HttpResponse no_mesh(const Request& request) {
   return error_response(ApiError{404, std::string(kTitle), fmt::format("there is no mesh \"{}\"", request.param("mesh"))});
 }
 
-net::HttpResponse of_dataplane(const ApiDeps& deps, const Request& request) {
-  const mesh::MeshViewPtr view = inspect_view(deps, request.param("mesh"));
-  if (view == nullptr) {
-    return no_mesh(request);
-  }
-  if (view->find_dataplane(key_of(request)) == nullptr) {
-    return error_response(ApiError{404, std::string(kTitle),
-                                   fmt::format("the mesh \"{}\" has no dataplane \"{}\" with a usable address",
-                                               request.param("mesh"), request.param("name"))});
-  }
-  const Report report = Reporter(*view).report(key_of(request));
+net::HttpResponse answer_of(const Report& report) {
   json::array items;
   for (const xds::Problem& problem : report.problems) {
     items.push_back(json::object{{"policy", json::object{{"type", problem.policy.type}, {"name", problem.policy.name}}},
@@ -78,6 +77,43 @@ net::HttpResponse of_dataplane(const ApiDeps& deps, const Request& request) {
   body["total"] = items.size();
   body["items"] = std::move(items);
   return json_response(200, body);
+}
+
+net::HttpResponse of_dataplane(const ApiDeps& deps, const Request& request) {
+  const mesh::MeshViewPtr view = inspect_view(deps, request.param("mesh"));
+  if (view == nullptr) {
+    return no_mesh(request);
+  }
+  if (view->find_dataplane(key_of(request)) == nullptr) {
+    return error_response(ApiError{404, std::string(kTitle),
+                                   fmt::format("the mesh \"{}\" has no dataplane \"{}\" with a usable address",
+                                               request.param("mesh"), request.param("name"))});
+  }
+  return answer_of(Reporter(*view).report(key_of(request)));
+}
+
+// Whether the resource of a zone proxy is of another zone.
+bool is_remote(const model::Resource& proxy, const std::string& zone) {
+  const std::string& own = proxy.type->name == "ZoneIngress" ? proxy.as<::kuma::mesh::v1alpha1::ZoneIngress>().zone()
+                                                             : proxy.as<::kuma::mesh::v1alpha1::ZoneEgress>().zone();
+  return !own.empty() && own != zone;
+}
+
+// Of a proxy of this control plane's zone; what goes on in other zones is theirs to tell.
+net::HttpResponse of_zone_proxy(const ApiDeps& deps, xds::ProxyType kind, const Request& request) {
+  const std::string name(request.param("name"));
+  const mesh::ZoneView view = inspect_zone_view(deps);
+  const bool is_ingress = kind == xds::ProxyType::ZoneIngress;
+  const model::ResourcePtr resource = is_ingress ? view.find_ingress(name) : view.find_egress(name);
+  if (resource == nullptr || is_remote(*resource, view.zone)) {
+    return error_response(
+        ApiError{404, std::string(kTitle), fmt::format("this zone has no {} \"{}\"", is_ingress ? "ZoneIngress" : "ZoneEgress", name)});
+  }
+  xds::ProxyInput proxy;
+  proxy.key = {"", name};
+  proxy.metadata.proxy_type = kind;
+  xds::Interner interner;
+  return answer_of(report_of(xds::generate(view, proxy, {.interner = interner})));
 }
 
 net::HttpResponse of_policy(const ApiDeps& deps, const model::ResourceType& type, const Request& request) {
@@ -134,6 +170,13 @@ void add_problem_routes(Router& router, const ApiDeps& deps) {
               .path = "/meshes/{mesh}/dataplanes/{name}/_problems",
               .handler = [&deps](const Request& request) { return of_dataplane(deps, request); },
               .run_on = RunOn::Worker});
+  for (const auto& [path, kind] : {std::pair{"/zoneingresses/{name}/_problems", xds::ProxyType::ZoneIngress},
+                                   std::pair{"/zoneegresses/{name}/_problems", xds::ProxyType::ZoneEgress}}) {
+    router.add({.method = "GET",
+                .path = path,
+                .handler = [&deps, kind = kind](const Request& request) { return of_zone_proxy(deps, kind, request); },
+                .run_on = RunOn::Worker});
+  }
   for (const model::ResourceType& type : deps.registry.types()) {
     if (type.is_policy) {
       router.add({.method = "GET",

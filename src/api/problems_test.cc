@@ -87,6 +87,26 @@ TEST_F(Problems, A_targetRef_policy_that_can_not_be_used_is_told_on_it_and_on_it
   EXPECT_THAT(to_json(body("/meshes/m/dataplanes/web-1/_problems")), HasSubstr(reason));
 }
 
+TEST_F(Problems, Are_readable_on_zone_proxies) {
+  stored(R"({"type": "ZoneIngress", "name": "in", "networking": {"address": "10.0.0.9", "port": 10001}})");
+  EXPECT_THAT(to_json(body("/zoneingresses/in/_problems")), HasSubstr("other zones can't reach it: networking.advertisedAddress and"));
+  stored(R"({"type": "Mesh", "name": "e", "mtls": {"enabledBackend": "ca", "backends": [{"name": "ca", "type": "builtin"}]},
+      "routing": {"zoneEgress": true}})");
+  stored(R"({"type": "ExternalService", "mesh": "e", "name": "bank", "tags": {"kuma.io/service": "bank"},
+      "networking": {"address": "bank.example:443", "tls": {"enabled": true, "caCert": {"secret": "roots"}}}})");
+  stored(R"({"type": "TrafficRoute", "mesh": "e", "name": "all", "sources": [{"match": {"kuma.io/service": "*"}}],
+      "destinations": [{"match": {"kuma.io/service": "*"}}], "conf": {"destination": {"kuma.io/service": "*"}}})");
+  stored(R"({"type": "ZoneEgress", "name": "out", "networking": {"address": "10.0.0.8", "port": 10002}})");
+  EXPECT_THAT(to_json(body("/zoneegresses/out/_problems")), HasSubstr("external services of the mesh are left out: "));
+  stored(R"({"type": "ZoneIngress", "name": "theirs", "zone": "west", "networking": {"address": "10.0.0.9", "port": 10001}})");
+  EXPECT_EQ(get("/zoneingresses/theirs/_problems").status, 404) << "its own zone tells";
+  for (const char* path : {"/zoneingresses/none/_problems", "/zoneegresses/none/_problems"}) {
+    const Answer answer = get(path);
+    EXPECT_EQ(answer.status, 404);
+    EXPECT_THAT(answer.body, HasSubstr("\"none\\\""));
+  }
+}
+
 TEST_F(Problems, What_is_not_there_is_404_and_named) {
   for (const char* path : {"/meshes/none/dataplanes/web-1/_problems", "/meshes/m/dataplanes/none/_problems",
                            "/meshes/m/traffic-traces/none/_problems"}) {
