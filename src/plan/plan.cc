@@ -1,8 +1,12 @@
 #include "plan/plan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <optional>
 #include <set>
+#include <thread>
+#include <tuple>
 
 #include "base/status.h"
 #include "plan/effects.h"
@@ -20,6 +24,10 @@ constexpr std::pair<XdsType, std::string_view> kKinds[] = {{XdsType::Cluster, "c
                                                            {XdsType::Endpoint, "endpoints"},
                                                            {XdsType::Listener, "listener"},
                                                            {XdsType::Route, "route"}};
+
+// Threads for generation, and how few dataplanes are not worth another one.
+constexpr size_t kThreadsMax = 4;
+constexpr size_t kDataplanesPerThreadMin = 16;
 
 // What a proxy has of one kind, by name.
 using ByName = std::map<std::string_view, WireResourcePtr>;
@@ -39,8 +47,11 @@ class Planner {
   Planner(const mesh::MeshUpdate& update, const Limits& limits) : update_(update), limits_(limits) {}
 
   Plan run() {
-    for (const model::ResourceKey& key : dataplanes()) {
-      compare(key);
+    const std::set<model::ResourceKey> all = dataplanes();
+    const std::vector<model::ResourceKey> keys(all.begin(), all.end());
+    const std::vector<Sides> sides = generate_all(keys);  // `changes_` points into them
+    for (size_t i = 0; i < keys.size(); ++i) {
+      compare(keys[i], sides[i]);
     }
     tell_differences();
     add_effects(update_, limits_, plan_);
@@ -49,13 +60,27 @@ class Planner {
   }
 
  private:
+  // What a dataplane has and would have. Nothing: the mesh does not have it, or it can't be configured, which `error` then says.
+  struct Side {
+    std::optional<Generation> generation;
+    std::string error;
+  };
+  struct Sides {
+    Side before, after;
+    bool concerned = true;  // false: `after` is as before
+  };
+
   // The same resource, before and after, of any proxy: compared once.
   struct ResourceChange {
     std::string_view kind;
     std::string name;
     const xds::WireResource* before;
     const xds::WireResource* after;
-    auto operator<=>(const ResourceChange&) const = default;
+
+    // By content: where resources happen to lie must not order what is told.
+    auto content() const { return std::tuple(kind, std::string_view(name), version_of(before), version_of(after)); }
+    static std::string_view version_of(const xds::WireResource* resource) { return resource == nullptr ? "" : std::string_view(resource->version); }
+    bool operator<(const ResourceChange& other) const { return content() < other.content(); }
   };
 
   std::set<model::ResourceKey> dataplanes() const {
@@ -70,32 +95,59 @@ class Planner {
     return keys;
   }
 
-  // Nothing: the mesh does not have it, or it can't be configured, which `error` then says.
-  std::optional<Generation> generate(const mesh::MeshViewPtr& view, const model::ResourceKey& key, std::string* error) {
+  // On several threads: proxies know nothing of each other, and what they share is made for that.
+  std::vector<Sides> generate_all(const std::vector<model::ResourceKey>& keys) {
+    std::vector<Sides> sides(keys.size());
+    std::atomic<size_t> next{0};
+    const auto work = [&] {
+      for (size_t i = next++; i < keys.size(); i = next++) {
+        sides[i] = generate_sides(keys[i]);
+      }
+    };
+    const size_t useful = keys.size() / kDataplanesPerThreadMin + 1;
+    std::vector<std::thread> others(std::min({useful, kThreadsMax, std::max<size_t>(std::thread::hardware_concurrency(), 1)}) - 1);
+    for (std::thread& other : others) {
+      other = std::thread(work);
+    }
+    work();
+    for (std::thread& other : others) {
+      other.join();
+    }
+    return sides;
+  }
+
+  Sides generate_sides(const model::ResourceKey& key) {
+    Sides sides{.before = generate(update_.previous, key), .after = {}};
+    const auto& before = sides.before.generation;
+    sides.concerned = !before || update_.view == nullptr || xds::concerns(update_.change, *update_.view, key, &*before);
+    if (sides.concerned) {
+      sides.after = generate(update_.view, key);
+    }
+    return sides;
+  }
+
+  Side generate(const mesh::MeshViewPtr& view, const model::ResourceKey& key) {
     if (view == nullptr || view->find_dataplane(key) == nullptr) {
-      return std::nullopt;
+      return {};
     }
     xds::ProxyInput proxy;
     proxy.key = key;
     auto generation = xds::generate(*view, proxy, {.interner = interner_, .pieces = &pieces_});
     if (!generation.ok()) {
-      *error = std::string(message_of(generation.status()));
-      return std::nullopt;
+      return {std::nullopt, std::string(message_of(generation.status()))};
     }
-    return *std::move(generation);
+    return {*std::move(generation), ""};
   }
 
-  void compare(const model::ResourceKey& key) {
-    std::string error_before, error_after;
-    auto before = generate(update_.previous, key, &error_before);
-    if (before && update_.view != nullptr && !xds::concerns(update_.change, *update_.view, key, &*before)) {
+  void compare(const model::ResourceKey& key, const Sides& sides) {
+    if (!sides.concerned) {
       ++plan_.dataplanes_unchanged;
-      held_.push_back(*std::move(before));
       return;
     }
-    auto after = generate(update_.view, key, &error_after);
-    if (!error_after.empty() && error_after != error_before) {
-      warn(plan_, limits_, fmt::format("dataplane \"{}\" could not be configured any more: {}", key.name, error_after));
+    const auto& before = sides.before.generation;
+    const auto& after = sides.after.generation;
+    if (!sides.after.error.empty() && sides.after.error != sides.before.error) {
+      warn(plan_, limits_, fmt::format("dataplane \"{}\" could not be configured any more: {}", key.name, sides.after.error));
     }
     if (after) {
       warn_of_problems(key, before ? before->problems : std::vector<xds::Problem>(), after->problems);
@@ -109,11 +161,6 @@ class Planner {
       plan_.changed.add(key.name, limits_.dataplanes_max);
     } else {
       ++plan_.dataplanes_unchanged;
-    }
-    for (auto* generation : {&before, &after}) {
-      if (*generation) {
-        held_.push_back(**std::move(generation));
-      }
     }
   }
 
@@ -175,7 +222,6 @@ class Planner {
   xds::Interner interner_;
   xds::SharedPieces pieces_;
   std::map<ResourceChange, Names> changes_;
-  std::vector<Generation> held_;  // proxies share resources, and `changes_` points to them, as long as somebody holds them
   Plan plan_;
 };
 

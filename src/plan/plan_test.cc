@@ -51,6 +51,22 @@ mtls: {enabledBackend: ca, backends: [{name: ca, type: builtin}]}
   xds::testing::Rig rig;
 };
 
+TEST_F(PlanTest, Many_dataplanes_on_several_threads_make_the_same_plan_each_time) {
+  constexpr int kMore = 100;
+  for (int i = 0; i < kMore; ++i) {
+    dataplane(fmt::format("more-{}", i), 10 + i, fmt::format("outbound: [{{port: 10001, tags: {{kuma.io/service: more-{}}}}}]", (i + 1) % kMore));
+  }
+  const std::string change = "type: MeshTimeout\nmesh: default\nname: t\nspec: {targetRef: {kind: Mesh}, to: [{targetRef: {kind: Mesh}, default: "
+                             "{connectionTimeout: 3s}}]}\n";
+  const Plan first = plan_of(change);
+  EXPECT_EQ(first.dataplanes_changed, static_cast<size_t>(kMore) + 3) << "inbounds of what it selects change too";
+  EXPECT_EQ(first.dataplanes_unchanged, 0U);
+  const json::object text = to_json_object(first);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(to_json_object(plan_of(change)), text);
+  }
+}
+
 TEST_F(PlanTest, Says_that_nothing_would_change_when_the_policy_is_stored_already) {
   rig.put(permission("p", "backend", "web", "Allow"));
   Plan plan = plan_of(permission("p", "backend", "web", "Allow"));
