@@ -23,7 +23,6 @@ using mesh::Tags;
 using Networking = pb::Dataplane::Networking;
 
 constexpr std::string_view kServiceTag = "kuma.io/service";
-constexpr std::string_view kPassThrough = "pass_through";  // where a proxy sends what no outbound is for
 
 void add(Attachment& attachment, std::string_view type, const model::ResourcePtr* policy) {
   if (policy != nullptr) {
@@ -104,7 +103,7 @@ void add_outbounds(const MeshView& view, const mesh::DataplaneView& dataplane, s
     return policy::OutboundPolicies(view.policies_of(type), dataplane);
   };
   const auto routes = policies("TrafficRoute"), timeouts = policies("Timeout"), rate_limits = policies("RateLimit");
-  std::set<std::string> direct = {std::string(kPassThrough)};  // the outbounds' own services
+  std::set<std::string> direct = {std::string(policy::kPassThroughService)};  // the outbounds' own services
   std::set<std::string> routed;                                // where their routes lead
   for (const policy::ProxyOutbound& outbound : xds::outbounds_of(view, dataplane, nullptr)) {
     const std::string service = outbound.service();

@@ -1,4 +1,5 @@
 #include "api/attachments.h"
+#include "api/inspect_gateways.h"
 #include "api/inspect_rules.h"
 #include "api/inspect_view.h"
 #include "api/paging.h"
@@ -63,14 +64,6 @@ net::HttpResponse get_policy_dataplanes(const ApiDeps& deps, const model::Resour
 
 // ---- what applies to a dataplane
 
-json::object policy_meta(const model::Resource& policy) {
-  return {{"type", policy.type->name},
-          {"mesh", policy.meta.mesh},
-          {"name", policy.meta.name},
-          {"creationTime", format_rfc3339(policy.meta.creation_time)},
-          {"modificationTime", format_rfc3339(policy.meta.modification_time)}};
-}
-
 json::object attachment_object(const Attachment& attachment) {
   json::object out;
   out["type"] = attachment.type;
@@ -88,10 +81,8 @@ bool is_builtin_gateway(const mesh::DataplaneView& dataplane) {
 }
 
 net::HttpResponse policies_response(const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {
-  if (is_builtin_gateway(dataplane)) {  // TODO(gateway): listeners and routes come with the generation of gateways
-    return json_response(200, json::object{{"kind", "MeshGatewayDataplane"},
-                                           {"gateway", json::object{{"mesh", ""}, {"name", ""}}},
-                                           {"listeners", json::array()}});
+  if (is_builtin_gateway(dataplane)) {
+    return json_response(200, gateway_policies(view, dataplane));
   }
   json::array items;
   for (const Attachment& attachment : attachments_of(view, dataplane)) {
@@ -159,6 +150,9 @@ net::HttpResponse get_attachments(const ApiDeps& deps, const model::ResourceType
   json::array items;
   for (const auto& [key, dataplane] : view->dataplanes) {
     if (is_builtin_gateway(*dataplane)) {
+      if (auto item = gateway_attachment(*view, *dataplane, type.name, request.param("name"))) {
+        items.push_back(*std::move(item));
+      }
       continue;
     }
     json::array attachments;
@@ -174,6 +168,20 @@ net::HttpResponse get_attachments(const ApiDeps& deps, const model::ResourceType
   return list_response(std::move(items));
 }
 
+// ---- which dataplanes a gateway or a route of one is at
+
+using ListDataplanes = json::array (*)(const mesh::MeshView&, std::string_view name);
+
+net::HttpResponse get_gateway_dataplanes(const ApiDeps& deps, const model::ResourceType& type, ListDataplanes list,
+                                         const Request& request) {
+  const auto resource = deps.store.get(type, key_of(request));
+  if (!resource.ok()) {
+    return error_response(resource.status(), fmt::format("Could not find {}", type.name));
+  }
+  const mesh::MeshViewPtr view = inspect_view(deps, request.param("mesh"));
+  return list_response(view == nullptr ? json::array() : list(*view, request.param("name")));
+}
+
 }  // namespace
 
 void add_inspect_routes(Router& router, const ApiDeps& deps) {
@@ -182,6 +190,15 @@ void add_inspect_routes(Router& router, const ApiDeps& deps) {
                 .path = std::string("/meshes/{mesh}/dataplanes/{name}") + suffix,
                 .handler = [&deps, describe](const Request& request) { return get_dataplane(deps, describe, request); },
                 .run_on = RunOn::Worker});
+  }
+  for (const auto& [name, list] :
+       {std::pair("MeshGateway", &dataplanes_of_gateway), {"MeshGatewayRoute", &dataplanes_of_gateway_route}}) {
+    if (const model::ResourceType* type = deps.registry.find(name)) {
+      router.add({.method = "GET",
+                  .path = item_path(*type) + "/dataplanes",
+                  .handler = [&deps, type, list](const Request& request) { return get_gateway_dataplanes(deps, *type, list, request); },
+                  .run_on = RunOn::Worker});
+    }
   }
   for (const model::ResourceType& type : deps.registry.types()) {
     if (type.inspectable) {

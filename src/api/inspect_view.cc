@@ -1,5 +1,6 @@
 #include "api/inspect_view.h"
 
+#include "base/text.h"
 #include "mesh/view_builder.h"
 #include "policy/legacy.h"
 #include "policy/matched.h"
@@ -59,6 +60,14 @@ bool applies(const model::Resource& policy, const mesh::MeshView& view, const me
     }
   }
   return false;
+}
+
+json::object policy_meta(const model::Resource& policy) {
+  return {{"type", policy.type->name},
+          {"mesh", policy.meta.mesh},
+          {"name", policy.meta.name},
+          {"creationTime", format_rfc3339(policy.meta.creation_time)},
+          {"modificationTime", format_rfc3339(policy.meta.modification_time)}};
 }
 
 }  // namespace kuma::api

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "api/deps.h"
+#include "base/json.h"
 #include "mesh/view_builder.h"
 
 namespace kuma::api {
@@ -20,5 +21,8 @@ mesh::MeshUpdate overlay_view(const ApiDeps& deps, std::string_view mesh, const 
 // Whether a policy applies to a dataplane in any way: by its top-level targetRef, its selectors, or as a source or a
 // destination.
 bool applies(const model::Resource& policy, const mesh::MeshView& view, const mesh::DataplaneView& dataplane);
+
+// A policy as inspections name it: its type, key and times.
+json::object policy_meta(const model::Resource& policy);
 
 }  // namespace kuma::api

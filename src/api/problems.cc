@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "api/inspect_gateways.h"
 #include "api/inspect_view.h"
 #include "api/response.h"
 #include "api/routes.h"
@@ -116,6 +117,12 @@ net::HttpResponse of_zone_proxy(const ApiDeps& deps, xds::ProxyType kind, const 
   return answer_of(report_of(xds::generate(view, proxy, {.interner = interner})));
 }
 
+// Whether a dataplane's configuration may be made from a policy at all.
+bool may_concern(const model::Resource& policy, const mesh::MeshView& view, const mesh::DataplaneView& dataplane) {
+  return policy.type->name == "MeshGatewayRoute" ? has_gateway_route(view, dataplane, policy.meta.name)
+                                                 : applies(policy, view, dataplane);
+}
+
 net::HttpResponse of_policy(const ApiDeps& deps, const model::ResourceType& type, const Request& request) {
   const auto policy = deps.store.get(type, key_of(request));
   if (!policy.ok()) {
@@ -130,7 +137,7 @@ net::HttpResponse of_policy(const ApiDeps& deps, const model::ResourceType& type
   size_t selected = 0;
   std::map<std::string, std::vector<std::string>> by_message;  // names of dataplanes
   for (const auto& [key, dataplane] : view->dataplanes) {
-    if (!applies(**policy, *view, *dataplane)) {
+    if (!may_concern(**policy, *view, *dataplane)) {
       continue;
     }
     ++selected;

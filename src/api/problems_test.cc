@@ -107,6 +107,22 @@ TEST_F(Problems, Are_readable_on_zone_proxies) {
   }
 }
 
+TEST_F(Problems, Of_a_gateways_routes_are_told_at_the_route_and_the_dataplane_whatever_listener_it_is_for) {
+  stored(R"({"type": "Dataplane", "mesh": "m", "name": "edge-1", "networking": {"address": "10.0.0.9",
+             "gateway": {"type": "BUILTIN", "tags": {"kuma.io/service": "edge"}}}})");
+  stored(R"({"type": "MeshGateway", "mesh": "m", "name": "edge", "selectors": [{"match": {"kuma.io/service": "edge"}}],
+             "conf": {"listeners": [{"port": 80, "protocol": "HTTP", "tags": {"port": "http"}}]}})");
+  stored(R"({"type": "MeshGatewayRoute", "mesh": "m", "name": "lost",
+             "selectors": [{"match": {"kuma.io/service": "edge", "port": "http"}}], "conf": {"http": {"rules": [{
+               "matches": [{"path": {"match": "PREFIX", "value": "/"}}],
+               "backends": [{"weight": 1, "destination": {"kuma.io/service": "gone"}}]}]}}})");
+  EXPECT_EQ(body("/meshes/m/meshgatewayroutes/lost/_problems"),
+            parse_json(R"({"dataplanes": 1, "total": 1, "items": [{"message":
+                "nobody offers the service \"gone\": its requests are answered with 503", "count": 1, "dataplanes": ["edge-1"]}]})")
+                .value());
+  EXPECT_THAT(to_json(body("/meshes/m/dataplanes/edge-1/_problems")), HasSubstr("nobody offers the service"));
+}
+
 TEST_F(Problems, What_is_not_there_is_404_and_named) {
   for (const char* path : {"/meshes/none/dataplanes/web-1/_problems", "/meshes/m/dataplanes/none/_problems",
                            "/meshes/m/traffic-traces/none/_problems"}) {

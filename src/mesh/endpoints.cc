@@ -51,48 +51,26 @@ model::ResourcePtr changed(const model::ResourcePtr& resource, Change change) {
   return copy;
 }
 
-// For each service of other zones that can be reached: the endpoint, and whether it is an external service.
-void add_remote(const ZoneInputs& inputs, ZoneEndpoints& result) {
-  if (!inputs.mtls) {
-    return;  // ingresses route by SNI
+// An ingress' service: the ingress itself, or every egress of ours.
+void add_remote(const ZoneInputs& inputs, const ZoneIngress::Networking& networking, const ZoneIngress::AvailableService& service,
+                ZoneEndpoints::ByService& by_service) {
+  Tags tags = to_tags(service.tags());
+  auto& endpoints = by_service[std::string(tag(tags, kServiceTag))];
+  if (!inputs.zone_egress) {
+    auto endpoint = std::make_shared<Endpoint>(
+        *make_endpoint(networking.advertisedaddress(), networking.advertisedport(), service.instances(), std::move(tags)));
+    endpoint->remote = true;
+    endpoints.push_back(std::move(endpoint));
+    return;
   }
-  std::set<std::string> coordinates;
-  for (const auto& resource : inputs.ingresses) {
-    const auto& ingress = resource->as<ZoneIngress>();
-    const auto& networking = ingress.networking();
-    if (ingress.zone().empty() || ingress.zone() == inputs.local_zone || networking.advertisedaddress().empty() ||
-        networking.advertisedport() == 0) {
-      continue;
-    }
-    std::string place = join_host_port(networking.advertisedaddress(), networking.advertisedport());
-    if (coordinates.contains(place)) {
-      continue;  // several instances behind one load balancer
-    }
-    for (const auto& service : ingress.availableservices()) {
-      if (service.mesh() != inputs.mesh) {
-        continue;
-      }
-      coordinates.insert(place);
-      Tags tags = to_tags(service.tags());
-      auto& endpoints = result.remote[std::string(tag(tags, kServiceTag))];
-      if (!inputs.zone_egress) {
-        auto endpoint = std::make_shared<Endpoint>(
-            *make_endpoint(networking.advertisedaddress(), networking.advertisedport(), service.instances(), std::move(tags)));
-        endpoint->remote = true;
-        endpoints.push_back(std::move(endpoint));
-        continue;
-      }
-      for (const auto& egress : inputs.egresses) {
-        const auto& through = egress->as<ZoneEgress>().networking();
-        auto endpoint = std::make_shared<Endpoint>(*make_endpoint(through.address(), through.port(), 1, tags));
-        endpoint->remote = true;
-        endpoint->through_egress = true;
-        endpoint->external = service.externalservice();
-        endpoints.push_back(std::move(endpoint));
-      }
-    }
+  for (const auto& egress : inputs.egresses) {
+    const auto& through = egress->as<ZoneEgress>().networking();
+    auto endpoint = std::make_shared<Endpoint>(*make_endpoint(through.address(), through.port(), 1, tags));
+    endpoint->remote = true;
+    endpoint->through_egress = true;
+    endpoint->external = service.externalservice();
+    endpoints.push_back(std::move(endpoint));
   }
-  result.local_weight = std::max<uint32_t>(1, static_cast<uint32_t>(coordinates.size()));
 }
 
 std::optional<std::pair<std::string, uint32_t>> split_address(const std::string& address) {
@@ -192,9 +170,40 @@ DataplaneState build_dataplane(const model::ResourcePtr& resource, const Resolve
   return state;
 }
 
+RemoteEndpoints build_remote_endpoints(const ZoneInputs& inputs, RemoteOffer offer) {
+  RemoteEndpoints result;
+  if (!inputs.mtls) {
+    return result;  // ingresses route by SNI
+  }
+  std::set<std::string> coordinates;
+  for (const auto& resource : inputs.ingresses) {
+    const auto& ingress = resource->as<ZoneIngress>();
+    const auto& networking = ingress.networking();
+    if (ingress.zone().empty() || ingress.zone() == inputs.local_zone || networking.advertisedaddress().empty() ||
+        networking.advertisedport() == 0) {
+      continue;
+    }
+    std::string place = join_host_port(networking.advertisedaddress(), networking.advertisedport());
+    if (coordinates.contains(place)) {
+      continue;  // several instances behind one load balancer
+    }
+    for (const auto& service : ingress.availableservices()) {
+      const bool is_of_gateway = service.tags().contains(std::string(kMeshTag));
+      if (service.mesh() == inputs.mesh && (offer == RemoteOffer::All || is_of_gateway)) {
+        coordinates.insert(place);
+        add_remote(inputs, networking, service, result.by_service);
+      }
+    }
+  }
+  result.local_weight = std::max<uint32_t>(1, static_cast<uint32_t>(coordinates.size()));
+  return result;
+}
+
 ZoneEndpoints build_zone_endpoints(const ZoneInputs& inputs) {
   ZoneEndpoints result;
-  add_remote(inputs, result);
+  RemoteEndpoints remote = build_remote_endpoints(inputs, RemoteOffer::All);
+  result.remote = std::move(remote.by_service);
+  result.local_weight = remote.local_weight;
   add_external(inputs, result);
   return result;
 }

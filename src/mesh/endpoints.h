@@ -48,6 +48,14 @@ struct ZoneInputs {
 
 ZoneEndpoints build_zone_endpoints(const ZoneInputs& inputs);
 
+// What the ingresses of other zones offer of the mesh, as endpoints.
+enum class RemoteOffer { All, Gateways };  // Gateways: only those of its gateways' listeners that other meshes may use
+struct RemoteEndpoints {
+  ZoneEndpoints::ByService by_service;
+  uint32_t local_weight = 1;  // see ZoneEndpoints
+};
+RemoteEndpoints build_remote_endpoints(const ZoneInputs& inputs, RemoteOffer offer);
+
 // A ZoneIngress or ZoneEgress with IPs for hosts; null when it can't be used by anybody (an address does not resolve).
 model::ResourcePtr resolve_zone_ingress(const model::ResourcePtr& resource, const Resolve& resolve);
 model::ResourcePtr resolve_zone_egress(const model::ResourcePtr& resource, const Resolve& resolve);

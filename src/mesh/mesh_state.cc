@@ -7,13 +7,23 @@
 #include "mesh/reach.h"
 #include "mesh/trust.h"
 #include "mesh/v1alpha1/mesh.pb.h"
+#include "model/gateways.h"
 #include "system/v1alpha1/config.pb.h"
 #include "system/v1alpha1/secret.pb.h"
 
 namespace kuma::mesh {
 namespace {
 
-bool same_trust(const TrustPtr& a, const TrustPtr& b) { return a == b || (a != nullptr && b != nullptr && *a == *b); }
+template <typename Map>
+void append(std::vector<EndpointPtr>& endpoints, const Map& map, const std::string& service) {
+  if (auto found = map.find(service); found != map.end()) {
+    endpoints.insert(endpoints.end(), found->second.begin(), found->second.end());
+  }
+}
+
+bool is_gateway(const model::Resource& dataplane) { return model::is_builtin_gateway(dataplane.as<v1alpha1::Dataplane>()); }
+
+}  // namespace
 
 bool same_endpoints(const std::vector<EndpointPtr>& a, const std::vector<EndpointPtr>& b) {
   return std::ranges::equal(a, b, [](const EndpointPtr& x, const EndpointPtr& y) { return x == y || *x == *y; });
@@ -23,15 +33,6 @@ bool same_service(const Service& a, const Service& b) {
   return a.protocol == b.protocol && a.external == b.external && a.tls_ready == b.tls_ready &&
          same_endpoints(a.endpoints, b.endpoints) && same_endpoints(a.direct, b.direct);
 }
-
-template <typename Map>
-void append(std::vector<EndpointPtr>& endpoints, const Map& map, const std::string& service) {
-  if (auto found = map.find(service); found != map.end()) {
-    endpoints.insert(endpoints.end(), found->second.begin(), found->second.end());
-  }
-}
-
-}  // namespace
 
 bool same_spec(const model::Resource& a, const model::Resource& b) {
   if (a.message == nullptr || b.message == nullptr) {
@@ -89,10 +90,12 @@ void MeshState::set_dataplane(const std::string& dataplane, const model::Resourc
     return;
   }
   if (found != dataplanes_.end()) {
+    gateways_dirty_ = gateways_dirty_ || is_gateway(*found->second->resource);
     remove_member(dataplane, found->second);
     dataplanes_.erase(found);
   }
   if (after != nullptr) {
+    gateways_dirty_ = gateways_dirty_ || is_gateway(*after);
     auto resolver = [&global](const std::string& host) { return global.resolve(host); };
     auto state = std::make_shared<const DataplaneState>(build_dataplane(after, resolver, local_weight_));
     add_member(dataplane, state);
@@ -166,6 +169,7 @@ void MeshState::set_policy(const model::ResourceType& type, const std::string& p
   pending_.policies.emplace_back(std::move(before), after);
   zone_dirty_ = zone_dirty_ || type.name == "ExternalService";
   reach_dirty_ = reach_dirty_ || type.name == "ExternalService";
+  gateways_dirty_ = gateways_dirty_ || type.name == "MeshGateway";
 }
 
 void MeshState::set_vips(const model::ResourcePtr& config, const VipNaming& naming) {
@@ -181,25 +185,11 @@ void MeshState::set_vips(const model::ResourcePtr& config, const VipNaming& nami
   vips_ = std::move(next);
 }
 
-void MeshState::set_other_mesh(const std::string& other, const model::ResourcePtr& mesh, const TrustPtr& trust) {
-  if (mesh == nullptr) {
-    if (other_meshes_.erase(other) == 0) {
-      return;
-    }
-  } else {
-    auto& entry = other_meshes_[other];
-    if (entry.first == mesh && entry.second == trust) {
-      return;
-    }
-    entry = {mesh, trust};
-  }
-  pending_.other_meshes.insert(other);
-}
-
 void MeshState::mark_zone_proxies() {
   pending_.zone_proxies = true;
   zone_dirty_ = true;
   reach_dirty_ = true;
+  gateways_dirty_ = true;
 }
 
 void MeshState::re_resolve(const std::string& host, const GlobalState& global) {
@@ -236,45 +226,14 @@ void MeshState::add_hosts(std::set<std::string>& hosts) const {
 
 MeshState MeshState::outline() const {
   MeshState copy(name_);
+  copy.is_outline_ = true;
   copy.mesh_ = mesh_;
   copy.trust_ = trust_;
   copy.secrets_ = secrets_;
+  copy.gateways_ = gateways_;
+  copy.gateways_through_egress_ = gateways_through_egress_;
   copy.view_ = view_;
   return copy;
-}
-
-bool MeshState::refresh_trust(const GlobalState& global) {
-  if (!trust_dirty_) {
-    return false;
-  }
-  trust_dirty_ = false;
-  bool visible = mesh_changed_;
-  mesh_changed_ = false;
-  TrustPtr next;
-  if (mesh_ != nullptr) {
-    TrustSources sources{.secret = [this](std::string_view secret) -> const std::string* {
-                           auto found = secrets_.find(secret);
-                           return found == secrets_.end()
-                                      ? nullptr
-                                      : &found->second->as<kuma::system::v1alpha1::Secret>().data().value();
-                         },
-                         .read_file = global.options->read_file};
-    next = load_trust(*mesh_, sources);
-  }
-  if (!same_trust(trust_, next)) {
-    trust_ = std::move(next);
-    pending_.mesh = true;
-    visible = true;
-  }
-  const auto* backend = mesh_ == nullptr ? nullptr : enabled_backend(mesh_->as<v1alpha1::Mesh>());
-  mtls_ = backend != nullptr;
-  permissive_ = mtls_ && backend->mode() == v1alpha1::CertificateAuthorityBackend::PERMISSIVE;
-  zone_egress_ = mtls_ && mesh_->as<v1alpha1::Mesh>().routing().zoneegress();
-  if (visible) {
-    zone_dirty_ = true;
-    recount_ready();
-  }
-  return visible;
 }
 
 void MeshState::add_member(const std::string& dataplane, const DataplaneStatePtr& state) {
@@ -327,17 +286,21 @@ void MeshState::mark_differences(const ZoneEndpoints::ByService& before, const Z
   }
 }
 
-void MeshState::refresh_zone_endpoints(const GlobalState& global) {
-  zone_dirty_ = false;
+ZoneInputs MeshState::zone_inputs(const GlobalState& global) const {
   static const ResourceList kNone;
   auto external = policies_.find("ExternalService");
-  ZoneEndpoints next = build_zone_endpoints({.mesh = name_,
-                                             .local_zone = global.options->zone,
-                                             .mtls = mtls_,
-                                             .zone_egress = zone_egress_,
-                                             .ingresses = global.usable_ingresses,
-                                             .egresses = global.usable_egresses,
-                                             .external_services = external == policies_.end() ? kNone : *external->second});
+  return {.mesh = name_,
+          .local_zone = global.options->zone,
+          .mtls = mtls_,
+          .zone_egress = zone_egress_,
+          .ingresses = global.usable_ingresses,
+          .egresses = global.usable_egresses,
+          .external_services = external == policies_.end() ? kNone : *external->second};
+}
+
+void MeshState::refresh_zone_endpoints(const GlobalState& global) {
+  zone_dirty_ = false;
+  ZoneEndpoints next = build_zone_endpoints(zone_inputs(global));
   mark_differences(zone_endpoints_.remote, next.remote);
   mark_differences(zone_endpoints_.through_egress, next.through_egress);
   mark_differences(zone_endpoints_.direct, next.direct);

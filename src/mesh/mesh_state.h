@@ -45,23 +45,24 @@ class MeshState {
   void set_secret(const std::string& secret, const model::ResourcePtr& after);
   void set_policy(const model::ResourceType& type, const std::string& policy, const model::ResourcePtr& after);
   void set_vips(const model::ResourcePtr& config, const VipNaming& naming);
-  // Another mesh's Mesh and trust; a null Mesh: it is gone.
-  void set_other_mesh(const std::string& other, const model::ResourcePtr& mesh, const TrustPtr& trust);
+  // What this mesh sees of another one; a null Mesh: it is gone.
+  void set_other_mesh(const std::string& name, const OtherMesh& other);
 
   void mark_zone_proxies();                                       // they, or where they are, changed
   void re_resolve(const std::string& host, const GlobalState& global);
   void mark_committed(const model::Change& change);
 
-  // The trust after all marked changes: has to be asked of all meshes before any publishes, since each view shows the
-  // others'. True when Mesh or trust differ from the published ones.
-  bool refresh_trust(const GlobalState& global);
+  // Works off what other meshes see of this one: has to be asked of all meshes before any publishes, since each view shows
+  // the others'. True when any of it differs from what was published.
+  bool refresh_shown(const GlobalState& global);
+  // What another mesh sees of this one.
+  OtherMesh shown_to(const MeshState& other) const;
 
   // The next view, if it differs from the last.
   std::optional<MeshUpdate> publish(const GlobalState& global);
 
   const std::string& name() const { return name_; }
   const model::ResourcePtr& mesh() const { return mesh_; }
-  const TrustPtr& trust() const { return trust_; }
   const MeshViewPtr& view() const { return view_; }
   bool empty() const;
   void add_hosts(std::set<std::string>& hosts) const;
@@ -76,6 +77,9 @@ class MeshState {
     size_t ready = 0;
   };
 
+  bool refresh_trust(const GlobalState& global);
+  bool refresh_gateways(const GlobalState& global);
+  ZoneInputs zone_inputs(const GlobalState& global) const;
   void add_member(const std::string& dataplane, const DataplaneStatePtr& state);
   void remove_member(const std::string& dataplane, const DataplaneStatePtr& state);
   bool has_certificate(const std::string& dataplane) const;
@@ -90,6 +94,7 @@ class MeshState {
   std::string name_;
   model::ResourcePtr mesh_;
   TrustPtr trust_;
+  bool is_outline_ = false;  // what it shows of its gateways stays as it is
   bool mtls_ = false;
   bool permissive_ = false;
   bool zone_egress_ = false;
@@ -99,12 +104,15 @@ class MeshState {
   std::map<std::string, std::string> issued_backends_;   // by dataplane
   ZoneEndpoints zone_endpoints_;
   uint32_t local_weight_ = 1;  // that the endpoints of dataplanes_ were made with
+  // For other meshes; null: none. A mesh goes through egresses to other zones' when both say so: only then they let it.
+  std::shared_ptr<const GatewayServices> gateways_;
+  std::shared_ptr<const GatewayServices> gateways_through_egress_;
 
   MeshViewPtr view_;  // the last one published; null before the first
   // The maps of the next view that need no working off.
   std::map<std::string, std::shared_ptr<const ResourceList>, std::less<>> policies_;
   SharedMap<std::string, model::ResourcePtr> secrets_;
-  std::map<std::string, std::pair<model::ResourcePtr, TrustPtr>, std::less<>> other_meshes_;
+  std::map<std::string, OtherMesh, std::less<>> other_meshes_;
   VipsPtr vips_;
 
   // Since the last publish():
@@ -114,10 +122,13 @@ class MeshState {
   bool mesh_changed_ = false;         // mesh_ was replaced
   bool trust_dirty_ = false;
   bool zone_dirty_ = false;
+  bool gateways_dirty_ = false;
   bool reach_dirty_ = true;           // tags that reachability depends on may have changed
   uint64_t sequence_ = 0;
 };
 
+bool same_endpoints(const std::vector<EndpointPtr>& a, const std::vector<EndpointPtr>& b);
+bool same_service(const Service& a, const Service& b);
 // Whether two specs say the same.
 bool same_spec(const model::Resource& a, const model::Resource& b);
 

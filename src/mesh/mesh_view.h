@@ -74,6 +74,18 @@ using TrustPtr = std::shared_ptr<const Trust>;
 using ResourceList = std::vector<model::ResourcePtr>;
 using ReachTagsPtr = std::shared_ptr<const std::map<std::string, Tags>>;  // by service, see mesh/reach.h
 
+// The gateways of a mesh that other ones may use, by their service.
+using GatewayServices = std::map<std::string, ServicePtr, std::less<>>;
+
+// What a mesh sees of another one.
+struct OtherMesh {
+  model::ResourcePtr mesh;
+  TrustPtr trust;
+  std::shared_ptr<const GatewayServices> gateways;  // null: none
+
+  bool operator==(const OtherMesh&) const = default;
+};
+
 // Everything that the configuration of a mesh's proxies depends on, at one point of the store's history. Immutable; a
 // change makes a new one that shares all unchanged parts with the last. Readers hold a shared_ptr and never lock.
 //
@@ -95,8 +107,7 @@ class MeshView {
   ResourceList zone_ingresses;  // of this zone and of others, those with a usable address
   ResourceList zone_egresses;
   SharedMap<std::string, model::ResourcePtr> secrets;  // of the mesh, by name, for data sources
-  // The other meshes' name, Mesh and trust: cross-mesh destinations and CA bundles.
-  std::map<std::string, std::pair<model::ResourcePtr, TrustPtr>, std::less<>> other_meshes;
+  std::map<std::string, OtherMesh, std::less<>> other_meshes;  // by name: cross-mesh destinations and CA bundles
 
   const Service* find_service(std::string_view service) const;
   const DataplaneView* find_dataplane(const model::ResourceKey& key) const;
@@ -118,7 +129,7 @@ struct MeshChange {
   bool reach = false;                         // reach_tags
   std::vector<std::pair<model::ResourcePtr, model::ResourcePtr>> policies;  // before, after; either may be null
   std::set<std::string> secrets;              // names of the mesh's secrets whose data changed
-  std::set<std::string> other_meshes;         // names of other meshes whose Mesh or trust changed
+  std::set<std::string> other_meshes;         // names of other meshes of which anything else is seen
   MonotonicTime committed_at{};               // of the oldest change in it
 };
 

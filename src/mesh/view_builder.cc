@@ -27,7 +27,7 @@ struct ViewBuilder::Impl {
   void take_config(const model::Change& change);
   bool take_zone_proxy(std::map<std::string, model::ResourcePtr>& known, const model::Change& change);
   void zone_proxies_changed();
-  void share_trusts(const std::set<std::string>& changed);
+  void show_others(const std::set<std::string>& changed);
   std::vector<MeshUpdate> publish();
 };
 
@@ -106,13 +106,13 @@ void ViewBuilder::Impl::zone_proxies_changed() {
   }
 }
 
-// Tells every mesh of those whose Mesh or trust is new, and a new mesh of all others.
-void ViewBuilder::Impl::share_trusts(const std::set<std::string>& changed) {
+// Tells every mesh what it sees of those that show something else now; a mesh that is new or shows something else, of all.
+void ViewBuilder::Impl::show_others(const std::set<std::string>& changed) {
   for (auto& [name, mesh] : meshes) {
     bool is_new = mesh.view() == nullptr && mesh.mesh() != nullptr;
     for (const auto& [other_name, other] : meshes) {
-      if (other_name != name && (is_new || changed.contains(other_name))) {
-        mesh.set_other_mesh(other_name, other.mesh(), other.trust());
+      if (other_name != name && (is_new || changed.contains(name) || changed.contains(other_name))) {
+        mesh.set_other_mesh(other_name, other.shown_to(mesh));
         dirty.insert(name);
       }
     }
@@ -122,12 +122,12 @@ void ViewBuilder::Impl::share_trusts(const std::set<std::string>& changed) {
 std::vector<MeshUpdate> ViewBuilder::Impl::publish() {
   std::set<std::string> changed;
   for (const std::string& name : dirty) {
-    if (state(name).refresh_trust(global)) {
+    if (state(name).refresh_shown(global)) {
       changed.insert(name);
     }
   }
   if (!changed.empty()) {
-    share_trusts(changed);
+    show_others(changed);
   }
   std::vector<MeshUpdate> updates;
   for (const std::string& name : dirty) {

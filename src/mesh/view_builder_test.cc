@@ -265,8 +265,8 @@ TEST_F(ViewBuilderTest, Other_meshes_are_told_of_a_changed_mesh_and_see_its_trus
   EXPECT_EQ(updates[0].view->name, "default");
   EXPECT_FALSE(updates[0].change.mesh);
   EXPECT_THAT(updates[0].change.other_meshes, ElementsAre("other"));
-  EXPECT_NE(view()->other_meshes.at("other").second, nullptr);
-  EXPECT_EQ(builder.find("other")->other_meshes.at("default").second, nullptr);
+  EXPECT_NE(view()->other_meshes.at("other").trust, nullptr);
+  EXPECT_EQ(builder.find("other")->other_meshes.at("default").trust, nullptr);
 
   updates = put("{type: Secret, mesh: other, name: other.ca-builtin-cert-ca, data: eA==}");
   ASSERT_EQ(updates.size(), 2U) << "the trust that this mesh sees is another";

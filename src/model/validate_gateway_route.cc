@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/status.h"
 #include "mesh/v1alpha1/gateway_route.pb.h"
+#include "model/http_header.h"
+#include "model/regex.h"
 #include "model/selectors.h"
 #include "model/validators.h"
 
@@ -19,10 +22,32 @@ void validate_destination(const pb::MeshGatewayRoute::Backend& backend, const Fi
   validate_tags(path, backend.destination(), {.selector = true, .at_least_one = true, .service_required = true}, violations);
 }
 
+// What the reference lets in, though Envoy refuses all routes of the gateway for it.
+
+void check_expression(std::string_view text, const FieldPath& value, Violations& violations) {
+  if (absl::Status status = check_regex(text); !status.ok()) {
+    violations.add(value, "must be a regular expression of RE2: {}", message_of(status));
+  }
+}
+
+void check_header_name(std::string_view name, const FieldPath& path, Violations& violations) {
+  if (!is_header_name(name)) {
+    violations.add(path, "{}", kNoHeaderName);
+  }
+}
+
+void check_header_value(std::string_view value, const FieldPath& path, Violations& violations) {
+  if (!is_header_value(value)) {
+    violations.add(path, "{}", kNoHeaderValue);
+  }
+}
+
 void validate_path(const Match::Path& path, const FieldPath& value, Violations& violations) {
   if (path.match() == Match::Path::REGEX) {
     if (path.value().empty()) {
       violations.add(value, kEmpty);
+    } else {
+      check_expression(path.value(), value, violations);
     }
   } else if (!path.value().starts_with('/')) {
     violations.add(value, "must be an absolute path");
@@ -32,6 +57,8 @@ void validate_path(const Match::Path& path, const FieldPath& value, Violations& 
 void validate_header(const Match::Header& header, const FieldPath& path, Violations& violations) {
   if (header.name().empty()) {
     violations.add(path.field("name"), kEmpty);
+  } else {
+    check_header_name(header.name(), path.field("name"), violations);
   }
   const bool without_value = header.match() == Match::Header::ABSENT || header.match() == Match::Header::PRESENT;
   if (without_value && !header.value().empty()) {
@@ -39,6 +66,8 @@ void validate_header(const Match::Header& header, const FieldPath& path, Violati
   }
   if (!without_value && header.value().empty()) {
     violations.add(path.field("value"), kEmpty);
+  } else if (header.match() == Match::Header::REGEX) {
+    check_expression(header.value(), path.field("value"), violations);
   }
 }
 
@@ -61,6 +90,8 @@ void validate_match(const Match& match, const FieldPath& path, Violations& viola
     }
     if (query.value().empty()) {
       violations.add(at.field("value"), kEmpty);
+    } else if (query.match() == Match::Query::REGEX) {
+      check_expression(query.value(), at.field("value"), violations);
     }
   }
 }
@@ -76,9 +107,13 @@ void validate_headers_given(const Headers& headers, bool host_is_backends, const
     }
     if (header.name().empty()) {
       violations.add(at.field("name"), kEmpty);
+    } else {
+      check_header_name(header.name(), at.field("name"), violations);
     }
     if (header.value().empty()) {
       violations.add(at.field("value"), kEmpty);
+    } else {
+      check_header_value(header.value(), at.field("value"), violations);
     }
   }
 }
@@ -94,6 +129,29 @@ void validate_request_header(const Filter::HeaderFilter& filter, bool host_is_ba
     const FieldPath at = path.field("remove").index(i++);
     if (name.empty()) {
       violations.add(at, kEmpty);
+    } else {
+      check_header_name(name, at, violations);
+    }
+  }
+}
+
+bool is_redirect_status(uint32_t status) { return (status >= 301 && status <= 303) || status == 307 || status == 308; }
+
+// The reference looks at none of it: what is empty passes.
+void check_response_header(const Filter::HeaderFilter& filter, const FieldPath& path, Violations& violations) {
+  for (const auto& [field, headers] : {std::pair("set", &filter.set()), {"add", &filter.add()}}) {
+    for (size_t i = 0; const auto& header : *headers) {
+      const FieldPath at = path.field(field).index(i++);
+      if (!header.name().empty()) {
+        check_header_name(header.name(), at.field("name"), violations);
+      }
+      check_header_value(header.value(), at.field("value"), violations);
+    }
+  }
+  for (size_t i = 0; const auto& name : filter.remove()) {
+    const FieldPath at = path.field("remove").index(i++);
+    if (!name.empty()) {
+      check_header_name(name, at, violations);
     }
   }
 }
@@ -104,6 +162,8 @@ void validate_redirect(const Filter::Redirect& redirect, const FieldPath& path, 
   }
   if (redirect.status_code() < 300 || redirect.status_code() > 308) {
     violations.add(path.field("status_code"), "must be in the range [300, 308]");
+  } else if (!is_redirect_status(redirect.status_code())) {
+    violations.add(path.field("status_code"), "must be one of 301, 302, 303, 307, 308, which Envoy can answer with");
   }
 }
 
@@ -142,6 +202,8 @@ void validate_filter(const Filter& filter, const HttpRoute::Rule& rule, bool hos
       }
       break;
     case Filter::kResponseHeader:
+      check_response_header(filter.response_header(), path.field("response_header"), violations);
+      break;
     case Filter::FILTER_NOT_SET:
       break;
   }

@@ -112,6 +112,31 @@ TEST(MeshGatewayRoute, Refuses_header_filters) {
                           "conf.http.rules[0].filters[1].request_header.remove[0]: cannot be empty"));
 }
 
+TEST(MeshGatewayRoute, Refuses_what_Envoy_would_refuse_all_routes_for) {
+  EXPECT_THAT(rule("matches: [{path: {match: REGEX, value: '/('}}, {headers: [{match: REGEX, name: a, value: '['}, {name: 'a b', value: x}]}, "
+                   "{queryParameters: [{match: REGEX, name: a, value: '*'}]}], backends: [{destination: {kuma.io/service: b}}]"),
+              ElementsAre("conf.http.rules[0].matches[0].value: must be a regular expression of RE2: error parsing regexp: missing closing ): "
+                          "`/(`",
+                          "conf.http.rules[0].matches[1].headers[0].value: must be a regular expression of RE2: error parsing regexp: missing "
+                          "closing ]: `[`",
+                          "conf.http.rules[0].matches[1].headers[1].name: must be the name of a header: letters, digits and "
+                          "!#$%&'*+-.^_|~`",
+                          "conf.http.rules[0].matches[2].query_parameters[0].value: must be a regular expression of RE2: error parsing regexp: "
+                          "missing argument to repetition operator: `*`"));
+  EXPECT_THAT(filters(R"({requestHeader: {set: [{name: "a:", value: "x\ny"}], remove: ["é"]}})"),
+              ElementsAre("conf.http.rules[0].filters[0].request_header.set[0].name: must be the name of a header: letters, digits and "
+                          "!#$%&'*+-.^_|~`",
+                          "conf.http.rules[0].filters[0].request_header.set[0].value: must not have line breaks",
+                          "conf.http.rules[0].filters[0].request_header.remove[0]: must be the name of a header: letters, digits and "
+                          "!#$%&'*+-.^_|~`"));
+  EXPECT_THAT(rule("matches: [{method: GET}], filters: [{redirect: {statusCode: 304}}]"),
+              ElementsAre("conf.http.rules[0].filters[0].redirect.status_code: must be one of 301, 302, 303, 307, 308, which Envoy can answer "
+                          "with"));
+  EXPECT_THAT(rule("matches: [{path: {match: REGEX, value: '/[a-z]+'}, headers: [{match: REGEX, name: ':authority', value: 'x.*'}]}], backends: "
+                   "[{destination: {kuma.io/service: b}}]"),
+              IsEmpty());
+}
+
 TEST(MeshGatewayRoute, Refuses_to_set_the_host_twice) {
   EXPECT_THAT(filters("{rewrite: {hostToBackendHostname: true}}, {requestHeader: {set: [{name: Host, value: x}], add: [{name: ':authority', value: y}]}}"),
               ElementsAre("conf.http.rules[0].filters[0].request_header.set[0]: cannot modify 'Host' header, when route has set "

@@ -4,106 +4,26 @@
 #include <array>
 
 #include "base/status.h"
-#include "google/protobuf/descriptor.h"
-#include "google/protobuf/message.h"
 #include "mesh/v1alpha1/selector.pb.h"
 
 namespace kuma::policy {
 namespace {
 
-using google::protobuf::FieldDescriptor;
+using mesh::select_best;
+using mesh::selectors_of;
 using mesh::v1alpha1::Selector;
-
-const FieldDescriptor* field_of(const model::Resource& policy, SelectorList list) {
-  static constexpr std::array<const char*, 3> kNames = {"sources", "destinations", "selectors"};
-  if (policy.message == nullptr) {
-    return nullptr;
-  }
-  const FieldDescriptor* field = policy.message->GetDescriptor()->FindFieldByName(kNames[static_cast<size_t>(list)]);
-  return field != nullptr && field->is_repeated() && field->message_type() == Selector::descriptor() ? field : nullptr;
-}
-
-std::vector<const Selector*> selectors_of(const model::Resource& policy, const FieldDescriptor* field) {
-  const auto* reflection = policy.message->GetReflection();
-  std::vector<const Selector*> selectors(static_cast<size_t>(reflection->FieldSize(*policy.message, field)));
-  for (size_t i = 0; i < selectors.size(); ++i) {
-    selectors[i] = static_cast<const Selector*>(
-        &reflection->GetRepeatedMessage(*policy.message, field, static_cast<int>(i)));
-  }
-  return selectors;
-}
-
-// Whether `candidate` takes the place of the best so far, which comes before it in the list.
-bool replaces(Rank rank, const model::Resource& policy, Rank best_rank, const model::Resource& best) {
-  return rank > best_rank || (rank == best_rank && policy.meta.creation_time > best.meta.creation_time);
-}
 
 Rank rank_of_first_source(const model::Resource& policy) {
   Rank rank;
-  if (const FieldDescriptor* field = field_of(policy, SelectorList::Sources)) {
-    for (const Selector* selector : selectors_of(policy, field)) {
-      for (const auto& [key, value] : selector->match()) {
-        ++(value == "*" ? rank.wildcard : rank.exact);
-      }
-      break;
+  if (const auto sources = selectors_of(policy, SelectorList::Sources); !sources.empty()) {
+    for (const auto& [key, value] : sources.front()->match()) {
+      ++(value == "*" ? rank.wildcard : rank.exact);
     }
   }
   return rank;
-}
-
-const model::ResourcePtr* select_best(const mesh::ResourceList& policies, SelectorList list,
-                                      const std::vector<mesh::Tags>& tag_sets) {
-  const model::ResourcePtr* best = nullptr;
-  Rank best_so_far;
-  for (const auto& policy : policies) {
-    auto rank = best_rank(*policy, list, tag_sets);
-    if (rank && (best == nullptr || replaces(*rank, *policy, best_so_far, **best))) {
-      best = &policy;
-      best_so_far = *rank;
-    }
-  }
-  return best;
 }
 
 }  // namespace
-
-std::optional<Rank> match_rank(const Match& match, const mesh::Tags& tags) {
-  Rank rank;
-  for (const auto& [key, value] : match) {
-    auto found = tags.find(key);
-    if (found == tags.end() || (value != "*" && value != found->second)) {
-      return std::nullopt;
-    }
-    ++(value == "*" ? rank.wildcard : rank.exact);
-  }
-  return rank;
-}
-
-bool has_list(const model::Resource& policy, SelectorList list) { return field_of(policy, list) != nullptr; }
-
-std::optional<Rank> best_rank(const model::Resource& policy, SelectorList list, const std::vector<mesh::Tags>& tag_sets) {
-  const FieldDescriptor* field = field_of(policy, list);
-  if (field == nullptr) {
-    return std::nullopt;
-  }
-  std::optional<Rank> best;
-  const auto selectors = selectors_of(policy, field);
-  if (list == SelectorList::Selectors && selectors.empty()) {
-    return Rank{};
-  }
-  for (const Selector* selector : selectors) {
-    for (const mesh::Tags& tags : tag_sets) {
-      auto rank = match_rank(selector->match(), tags);
-      if (rank && (!best || *rank > *best)) {
-        best = rank;
-      }
-    }
-    if (selector->match().empty() && !best) {
-      best = Rank{};
-    }
-  }
-  return best;
-}
 
 bool OutboundPolicies::better(const Candidate& a, const Candidate& b) {
   if (a.rank != b.rank) {
@@ -117,11 +37,10 @@ OutboundPolicies::OutboundPolicies(const mesh::ResourceList& policies, const mes
   for (size_t i = 0; i < policies.size(); ++i) {
     const model::ResourcePtr& policy = policies[i];
     auto source = best_rank(*policy, SelectorList::Sources, dataplane.tag_sets);
-    const FieldDescriptor* field = field_of(*policy, SelectorList::Destinations);
-    if (!source || field == nullptr) {
+    if (!source) {
       continue;
     }
-    for (const Selector* selector : selectors_of(*policy, field)) {
+    for (const Selector* selector : selectors_of(*policy, SelectorList::Destinations)) {
       auto service = selector->match().find(std::string(mesh::kServiceTag));
       bool has_service = service != selector->match().end();
       if (selector->match().size() != (has_service ? 1U : 0U)) {

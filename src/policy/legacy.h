@@ -5,40 +5,22 @@
 #include <string_view>
 
 #include "absl/container/flat_hash_map.h"
-#include "google/protobuf/map.h"
-#include "mesh/mesh_view.h"
+#include "mesh/selection.h"
 
 namespace kuma::policy {
 
 // How the policies with selectors (TrafficRoute, Timeout, …) are chosen: of all that match, the most specific one alone
 // has effect; nothing is merged (spec/legacy-policies.md §1).
 
-// How specific a match is: more tags first, then more tags with a value of their own.
-struct Rank {
-  int exact = 0;
-  int wildcard = 0;
+using mesh::best_rank;
+using mesh::has_list;
+using mesh::Match;
+using mesh::match_rank;
+using mesh::Rank;
+using mesh::SelectorList;
 
-  Rank operator+(const Rank& other) const { return {exact + other.exact, wildcard + other.wildcard}; }
-  bool operator==(const Rank&) const = default;
-  auto operator<=>(const Rank& other) const {
-    if (auto total = exact + wildcard <=> other.exact + other.wildcard; total != 0) {
-      return total;
-    }
-    return exact <=> other.exact;
-  }
-};
-
-// How a selector matches tags; nothing: it does not. `*` stands for a tag with any value, which has to be there.
-using Match = google::protobuf::Map<std::string, std::string>;
-std::optional<Rank> match_rank(const Match& match, const mesh::Tags& tags);
-
-// Which lists of selectors a policy has.
-enum class SelectorList { Sources, Destinations, Selectors };
-
-// The best match of a policy's selectors on one of the tag sets. A policy without such a list matches nothing, one whose
-// list of `selectors` is empty matches everything with the lowest rank.
-std::optional<Rank> best_rank(const model::Resource& policy, SelectorList list, const std::vector<mesh::Tags>& tag_sets);
-bool has_list(const model::Resource& policy, SelectorList list);
+// The service that stands for what no outbound is for, and for all that a gateway serves.
+inline constexpr std::string_view kPassThroughService = "pass_through";
 
 // The policies of one type that a dataplane is a source of, ready to be asked by destination. Looks at each policy once;
 // `select` is constant time. The list has to outlive it.

@@ -80,7 +80,7 @@ struct Subject {
   std::string service;           // of the inbound, or the destination
   mesh::Tags tags;               // of the inbound, or of the destination
   mesh::Protocol protocol = mesh::Protocol::Unknown;
-  std::string address;           // listeners: where they listen
+  std::string address;           // listeners: where they listen; clusters of a gateway: the listener that sends to them
   uint32_t port = 0;
 };
 

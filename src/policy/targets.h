@@ -1,7 +1,9 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "policy/matched.h"
 #include "policy/proxy_resources.h"
@@ -47,6 +49,55 @@ void for_outbound_clusters(const OutboundServices& services, const Rules& to, Pr
       const mesh::Protocol* protocol = services.find(draft.subject->service);
       if (rule != nullptr && protocol != nullptr) {
         change(draft, *rule, *protocol);
+      }
+    }
+  }
+}
+
+// What a gateway's listener is to policies: HTTP and TCP by their names, all else is unknown, and so left alone, by those that
+// ask what is spoken.
+struct GatewayListener {
+  ListenerDraft& draft;
+  RouteDraft* routes = nullptr;  // null: it passes on bytes
+  mesh::Protocol protocol = mesh::Protocol::Unknown;
+};
+
+// change(const GatewayListener&)
+template <typename Change>
+void for_gateway_listeners(ProxyResources& resources, Change change) {
+  for (auto& [name, draft] : resources.listeners) {
+    if (draft.origin == Origin::Gateway) {
+      auto routes = resources.routes.find(name);
+      change(GatewayListener{.draft = draft,
+                             .routes = routes == resources.routes.end() ? nullptr : &routes->second,
+                             .protocol = draft.subject->protocol});
+    }
+  }
+}
+
+// Those that any policy of the type selects, with the rules for their clients. change(const GatewayListener&, const RulesPtr&)
+template <typename Change>
+void for_gateway_listeners(const MatchedPolicies& matched, ProxyResources& resources, Change change) {
+  for_gateway_listeners(resources, [&](const GatewayListener& listener) {
+    auto rules = matched.from.find({listener.draft.subject->address, listener.draft.subject->port});
+    if (rules != matched.from.end()) {
+      change(listener, rules->second);
+    }
+  });
+}
+
+// Clusters of what a gateway's routes lead to.
+// change(ClusterDraft&, const Rule&, mesh::Protocol of the gateway's listener)
+template <typename Change>
+void for_gateway_clusters(const Rules& to, ProxyResources& resources, Change change) {
+  std::map<std::pair<std::string, uint32_t>, mesh::Protocol> protocols;
+  for_gateway_listeners(resources, [&](const GatewayListener& listener) {
+    protocols.emplace(std::pair(listener.draft.subject->address, listener.draft.subject->port), listener.protocol);
+  });
+  for (auto& [name, draft] : resources.clusters) {
+    if (draft.origin == Origin::Gateway && mesh::tag(draft.subject->tags, mesh::kMeshTag).empty()) {
+      if (const Rule* rule = to.find_service(draft.subject->service)) {
+        change(draft, *rule, protocols[{draft.subject->address, draft.subject->port}]);
       }
     }
   }

@@ -225,18 +225,27 @@ class Mesh:
             port = free_port()
             ports[tags_to["kuma.io/service"]] = port
             entries.append({"port": port, "tags": tags_to})
-        dataplane = {"type": "Dataplane", "mesh": "default", "name": name, "networking": {
-            "address": "127.0.0.1", "admin": {"port": admin},
+        return self._start_proxy(name, admin, ports, app, {
             "inbound": [{"port": inbound, "servicePort": app.port if app else free_port(), "serviceAddress": "127.0.0.1",
                          "tags": {"kuma.io/service": service, "kuma.io/protocol": protocol, **(tags or {})}}],
-            "outbound": entries}}
+            "outbound": entries})
+
+    def gateway(self, name, service, tags=None):
+        """Starts the proxy of a builtin gateway, whose MeshGateway says what it listens on."""
+        return self._start_proxy(name, free_port(), {}, None, {
+            "gateway": {"type": "BUILTIN", "tags": {"kuma.io/service": service, **(tags or {})}}})
+
+    def _start_proxy(self, name, admin, ports, app, networking):
+        dataplane = {"type": "Dataplane", "mesh": "default", "name": name,
+                     "networking": {"address": "127.0.0.1", "admin": {"port": admin}, **networking}}
         (self.dir / f"{name}.json").write_text(json.dumps(dataplane))
         process = self.start(name, [
             BIN / "kuma-dp", "run", f"--cp-address=https://127.0.0.1:{self.ports['dp']}",
             f"--ca-cert-file={self.dir}/cp/kuma-cp.crt", "--dns-enabled=false",
             f"--dataplane-file={self.dir / (name + '.json')}", f"--binary-path={ENVOY}", "--concurrency=1", "--drain-time=1s"],
             {"KUMA_READINESS_PORT": str(free_port())})
-        proxy = Proxy(name, process, admin, ports, app, inbound)
+        inbounds = networking.get("inbound")
+        proxy = Proxy(name, process, admin, ports, app, inbounds[0]["port"] if inbounds else 0)
         try:
             eventually(lambda: send(admin, "/ready").status == 200, f"the Envoy of {name} is ready")
         except AssertionError as error:

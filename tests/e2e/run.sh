@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.."
 python3 tests/e2e/dp_test.py
 python3 tests/e2e/policies_test.py
 python3 tests/e2e/names_test.py
+python3 tests/e2e/gateway_test.py
 python3 tests/e2e/observability_test.py
 python3 tests/e2e/monitoring_test.py
 python3 tests/e2e/zone_proxies_test.py

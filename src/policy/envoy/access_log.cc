@@ -7,6 +7,7 @@
 #include "policy/envoy/edit.h"
 #include "policy/envoy/names.h"
 #include "policy/envoy/pack.h"
+#include "policy/legacy.h"
 
 namespace kuma::policy::envoy {
 namespace {
@@ -20,7 +21,6 @@ using ::envoy::extensions::access_loggers::grpc::v3::TcpGrpcAccessLogConfig;
 using mesh::v1alpha1::Dataplane;
 
 constexpr std::string_view kFileLogger = "envoy.access_loggers.file";
-constexpr std::string_view kPassThrough = "pass_through";
 constexpr std::string_view kOutboundPassthrough = "outbound:passthrough:";
 constexpr std::string_view kSourceAddress = "KUMA_SOURCE_ADDRESS";
 constexpr std::string_view kInboundDirection = "INBOUND";
@@ -91,10 +91,10 @@ class Collector {
       if (!draft.name.starts_with(kOutboundPassthrough)) {
         return;
       }
-      listener.service = kPassThrough;
+      listener.service = kPassThroughService;
       values.destination_service = "external";
     } else if (draft.origin == Origin::DirectAccess) {
-      listener.service = kPassThrough;
+      listener.service = kPassThroughService;
       values.destination_service = fmt::format("direct_access_{}:{}", draft.subject->address, draft.subject->port);
     }
     listeners_.push_back(std::move(listener));

@@ -18,11 +18,22 @@ Destinations::Destinations(const mesh::MeshView& view, ProxyResources& resources
   locality_.prefer_local = view.mesh->as<mesh::v1alpha1::Mesh>().routing().localityawareloadbalancing();
 }
 
+bool Destinations::is_of_other_mesh(const mesh::Tags& tags) const {
+  auto peer = mesh::tag(tags, mesh::kMeshTag);
+  return !peer.empty() && peer != view_.name;
+}
+
 mesh::ServicePtr Destinations::find(const mesh::Tags& tags) {
   auto service = mesh::tag(tags, mesh::kServiceTag);
-  if (auto peer = mesh::tag(tags, mesh::kMeshTag); !peer.empty() && peer != view_.name) {
+  if (is_of_other_mesh(tags)) {
+    auto peer = mesh::tag(tags, mesh::kMeshTag);
     resources_.other_meshes.emplace(peer);
-    return nullptr;
+    auto other = view_.other_meshes.find(peer);
+    if (other == view_.other_meshes.end() || other->second.gateways == nullptr) {
+      return nullptr;
+    }
+    auto gateway = other->second.gateways->find(service);
+    return gateway == other->second.gateways->end() ? nullptr : gateway->second;
   }
   if (auto known = found_.find(to_absl(service)); known != found_.end()) {
     return known->second;
@@ -32,7 +43,10 @@ mesh::ServicePtr Destinations::find(const mesh::Tags& tags) {
   return found_.emplace(service, found == view_.services.end() ? nullptr : found->second).first->second;
 }
 
-std::optional<mesh::Protocol> Destinations::protocol_of(const mesh::Tags& tags) { return protocol_of(find(tags).get()); }
+std::optional<mesh::Protocol> Destinations::protocol_of(const mesh::Tags& tags) {
+  const mesh::ServicePtr service = find(tags);
+  return is_of_other_mesh(tags) ? std::nullopt : protocol_of(service.get());
+}
 
 std::optional<mesh::Protocol> Destinations::protocol_of(const mesh::Service* service) const {
   if (service == nullptr || (service->endpoints.empty() && outside(service).empty())) {
@@ -54,8 +68,21 @@ bool Destinations::leaves_mesh(const mesh::Service* service) const {
   return service != nullptr && (service->endpoints.empty() ? !outside(service).empty() : service->external);
 }
 
+std::optional<ExternalCluster> Destinations::external(const mesh::Tags& tags) { return external(find(tags).get()); }
+
+std::optional<ExternalCluster> Destinations::external(const mesh::Service* service) const {
+  auto endpoints = outside(service);
+  if (endpoints.empty()) {
+    return std::nullopt;
+  }
+  return ExternalCluster{.endpoints = load_external(endpoints, view_, resources_.data_secrets, resources_.problems),
+                         .locality = locality_,
+                         .ipv6 = is_ipv6_address(resources_.dataplane->address)};
+}
+
 // mTLS needs a certificate at both ends: both meshes have it on, and a PERMISSIVE one has given one to every instance.
-std::optional<MeshClientTls> Destinations::tls_of(const mesh::Tags& tags, const mesh::Service* service) const {
+std::optional<MeshClientTls> Destinations::tls_of(const mesh::Tags& tags, const mesh::Service* service,
+                                                bool assume_ready) const {
   const std::string& own = view_.name;
   std::string peer(mesh::tag(tags, mesh::kMeshTag));
   bool is_own = peer.empty() || peer == own;
@@ -64,11 +91,11 @@ std::optional<MeshClientTls> Destinations::tls_of(const mesh::Tags& tags, const 
   }
   if (is_own) {
     peer = own;
-    if (view_.permissive() && (service == nullptr || !service->tls_ready)) {
+    if (!assume_ready && view_.permissive() && (service == nullptr || !service->tls_ready)) {
       return std::nullopt;
     }
   } else if (auto other = view_.other_meshes.find(peer);
-             other == view_.other_meshes.end() || other->second.second == nullptr) {
+             other == view_.other_meshes.end() || other->second.trust == nullptr) {
     return std::nullopt;
   }
   bool by_egress = service != nullptr && service->external && !service->endpoints.empty();
@@ -81,15 +108,11 @@ void Destinations::put(DestinationCluster cluster) {
   mesh::ServicePtr service = find(cluster.tags);
   cluster.protocol = protocol_of(service.get()).value_or(mesh::Protocol::Unknown);
   cluster.leaves_mesh = leaves_mesh(service.get());
-  if (auto endpoints = outside(service.get()); !endpoints.empty()) {
-    cluster.external =
-        ExternalCluster{.endpoints = load_external(endpoints, view_, resources_.data_secrets, resources_.problems),
-                        .locality = locality_,
-                        .ipv6 = is_ipv6_address(resources_.dataplane->address)};
+  if (cluster.external = external(service.get()); cluster.external) {
     ProxyResources::put(resources_.clusters, draft_destination_cluster(std::move(cluster)));
     return;
   }
-  cluster.tls = tls_of(cluster.tags, service.get());
+  cluster.tls = tls_of(cluster.tags, service.get(), false);
   if (cluster.tls) {
     resources_.need_mesh_secrets(cluster.tls->mesh, cluster.tls->peer_mesh);
   }

@@ -19,12 +19,20 @@ class Destinations {
  public:
   Destinations(const mesh::MeshView& view, ProxyResources& resources);
 
-  // Null when nobody offers it, or when it is another mesh's: those are reached by their gateways.
+  // Null when nobody offers it. Of another mesh its gateway, whose listeners for other meshes are the endpoints.
   mesh::ServicePtr find(const mesh::Tags& tags);
-  // Of all instances of the service that the proxy may reach, whatever else the tags choose by. Nothing: there are none.
+  // Of all instances of the service that the proxy may reach, whatever else the tags choose by. Nothing: there are none, or
+  // they are another mesh's, of which only bytes are known.
   std::optional<mesh::Protocol> protocol_of(const mesh::Tags& tags);
   // Whether requests leave the mesh, here or at an egress: the other side wants its own host name.
   bool leaves_mesh(const mesh::Tags& tags);
+  // The addresses that the proxy reaches a service outside of the mesh at by itself, whatever else the tags choose by. Nothing
+  // when it is one of the mesh.
+  std::optional<ExternalCluster> external(const mesh::Tags& tags);
+
+  // mTLS to a service of this mesh or of another one; nothing where one of the ends has none. `assume_ready`: instances are not
+  // asked whether they have their certificates yet, as they are in a PERMISSIVE mesh otherwise.
+  std::optional<MeshClientTls> tls_of(const mesh::Tags& tags, const mesh::Service* service, bool assume_ready) const;
 
   // The cluster and its endpoints. `protocol`, `tls` and `external` are filled in from the tags.
   void put(DestinationCluster cluster);
@@ -33,9 +41,10 @@ class Destinations {
   // One after the other, for a service that find() found.
   std::optional<mesh::Protocol> protocol_of(const mesh::Service* service) const;
   bool leaves_mesh(const mesh::Service* service) const;
+  std::optional<ExternalCluster> external(const mesh::Service* service) const;
+  bool is_of_other_mesh(const mesh::Tags& tags) const;
   // The addresses outside of the mesh that the proxy reaches a service at; empty when it is one of the mesh.
   std::vector<mesh::EndpointPtr> outside(const mesh::Service* service) const;
-  std::optional<MeshClientTls> tls_of(const mesh::Tags& tags, const mesh::Service* service) const;
 
   const mesh::MeshView& view_;
   ProxyResources& resources_;

@@ -35,6 +35,9 @@ struct DestinationCluster {
 };
 ClusterDraft draft_destination_cluster(DestinationCluster cluster);
 
+// Whether an endpoint is one that a destination's tags choose: by all but service and mesh.
+bool has_tags(const mesh::Endpoint& endpoint, const mesh::Tags& wanted);
+
 // `service` may be null: a list without endpoints.
 EndpointsDraft draft_endpoints(std::string cluster_name, const mesh::Tags& tags, const mesh::ServicePtr& service,
                                const LocalityRules& locality);

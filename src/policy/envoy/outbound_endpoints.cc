@@ -7,13 +7,6 @@ namespace {
 
 using ::envoy::config::endpoint::v3::ClusterLoadAssignment;
 
-bool has_tags(const mesh::Endpoint& endpoint, const mesh::Tags& wanted) {
-  return std::ranges::all_of(wanted, [&](const auto& entry) {
-    return entry.first == mesh::kServiceTag || entry.first == mesh::kMeshTag ||
-           mesh::tag(endpoint.tags, entry.first) == std::string_view(entry.second);
-  });
-}
-
 void make_endpoints(const std::string& name, const mesh::Tags& tags, const mesh::Service* service,
                     const LocalityRules& rules, ClusterLoadAssignment& assignment) {
   assignment.set_cluster_name(name);
@@ -30,6 +23,13 @@ void make_endpoints(const std::string& name, const mesh::Tags& tags, const mesh:
 }
 
 }  // namespace
+
+bool has_tags(const mesh::Endpoint& endpoint, const mesh::Tags& wanted) {
+  return std::ranges::all_of(wanted, [&](const auto& entry) {
+    return entry.first == mesh::kServiceTag || entry.first == mesh::kMeshTag ||
+           mesh::tag(endpoint.tags, entry.first) == std::string_view(entry.second);
+  });
+}
 
 EndpointsDraft draft_endpoints(std::string cluster_name, const mesh::Tags& tags, const mesh::ServicePtr& service,
                                const LocalityRules& locality) {

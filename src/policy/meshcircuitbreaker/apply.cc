@@ -123,9 +123,9 @@ void apply(const ProxyPolicies& policies, ProxyResources& resources) {
     }
   });
   if (!matched.to->empty()) {
-    const OutboundServices services(policies.view(), resources);
-    for_outbound_clusters(services, *matched.to, resources,
-                          [](ClusterDraft& draft, const Rule& rule, mesh::Protocol) { change(draft, rule); });
+    const auto change_one = [](ClusterDraft& draft, const Rule& rule, mesh::Protocol) { change(draft, rule); };
+    for_outbound_clusters(OutboundServices(policies.view(), resources), *matched.to, resources, change_one);
+    for_gateway_clusters(*matched.to, resources, change_one);
   }
 }
 

@@ -82,25 +82,34 @@ absl::Status insert_faults(const std::vector<const Rule*>& rules, envoy::Hcm& hc
   return absl::OkStatus();
 }
 
+void change_listener(const RulesPtr& rules, ListenerDraft& draft, std::vector<Problem>& problems) {
+  std::vector<const Rule*> usable;
+  const mesh::ResourceList origins = usable_rules(*rules, usable, problems);
+  if (usable.empty()) {
+    return;
+  }
+  PieceKey fingerprint(kName);
+  fingerprint.add(rules);
+  draft.change(fingerprint, origins, [rules, usable = std::move(usable)](Listener& listener) {
+    return envoy::edit_hcms(listener, [&](envoy::Hcm& hcm) { return insert_faults(usable, hcm); });
+  });
+}
+
 }  // namespace
 
 void apply(const ProxyPolicies& policies, ProxyResources& resources) {
+  const MatchedPolicies& matched = policies.of(kName);
   const mesh::ResourceList& legacy = policies.view().policies_of("FaultInjection");
-  for_inbound_listeners(policies.of(kName), resources, [&](ListenerDraft& draft, const RulesPtr& rules) {
+  for_inbound_listeners(matched, resources, [&](ListenerDraft& draft, const RulesPtr& rules) {
     const bool is_http = draft.subject->protocol == mesh::Protocol::Http || draft.subject->protocol == mesh::Protocol::Http2;
-    if (!is_http || !all_for_inbound(legacy, draft.subject->tags).empty()) {
-      return;
+    if (is_http && all_for_inbound(legacy, draft.subject->tags).empty()) {
+      change_listener(rules, draft, resources.problems);
     }
-    std::vector<const Rule*> usable;
-    const mesh::ResourceList origins = usable_rules(*rules, usable, resources.problems);
-    if (usable.empty()) {
-      return;
+  });
+  for_gateway_listeners(matched, resources, [&](const GatewayListener& listener, const RulesPtr& rules) {
+    if (listener.protocol == mesh::Protocol::Http) {
+      change_listener(rules, listener.draft, resources.problems);
     }
-    PieceKey fingerprint(kName);
-    fingerprint.add(rules);
-    draft.change(fingerprint, origins, [rules, usable = std::move(usable)](Listener& listener) {
-      return envoy::edit_hcms(listener, [&](envoy::Hcm& hcm) { return insert_faults(usable, hcm); });
-    });
   });
 }
 

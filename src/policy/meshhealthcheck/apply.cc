@@ -153,14 +153,16 @@ void apply(const ProxyPolicies& policies, ProxyResources& resources) {
   }
   const OutboundServices services(policies.view(), resources);
   const std::string tags_header = envoy::tags_header(policies.dataplane().tag_sets);
-  for_outbound_clusters(services, *matched.to, resources, [&](ClusterDraft& draft, const Rule& rule, Protocol protocol) {
+  const auto change = [&](ClusterDraft& draft, const Rule& rule, Protocol protocol) {
     const std::string header = kind_of(ConfView(&rule.conf->value, {}), protocol) == Kind::Http ? tags_header : "";
     PieceKey fingerprint(kName);
     fingerprint.add(rule.conf).add(protocol).add(header);
     draft.change(fingerprint, rule.conf->origins, [conf = rule.conf, protocol, header](Cluster& cluster) {
       return change_cluster(conf->value, protocol, header, cluster);
     });
-  });
+  };
+  for_outbound_clusters(services, *matched.to, resources, change);
+  for_gateway_clusters(*matched.to, resources, change);
 }
 
 }  // namespace kuma::policy::meshhealthcheck

@@ -6,6 +6,7 @@
 #include "policy/meshloadbalancingstrategy/balancer.h"
 #include "policy/meshloadbalancingstrategy/locality.h"
 #include "policy/meshloadbalancingstrategy/schema.h"
+#include "policy/targets.h"
 
 namespace kuma::policy::meshloadbalancingstrategy {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 using ::envoy::config::cluster::v3::Cluster;
 using ::envoy::config::endpoint::v3::ClusterLoadAssignment;
 using ::envoy::config::listener::v3::Listener;
+using ::envoy::config::route::v3::RouteConfiguration;
 
 constexpr char kName[] = "MeshLoadBalancingStrategy";
 
@@ -98,6 +100,28 @@ std::map<std::string, PreparedPtr> prepare_outbounds(const ProxyPolicies& polici
   return by_service;
 }
 
+// Of a builtin gateway: the routes hash as what is for all services says, clusters are as their own service has it.
+void apply_to_gateway(const ProxyPolicies& policies, const Rules& rules, ProxyResources& resources) {
+  if (const Rule* rule = rules.find({}); rule != nullptr && !hash_policies(balancer_of(*rule->conf)).empty()) {
+    for_gateway_listeners(resources, [&](const GatewayListener& listener) {
+      if (listener.routes != nullptr) {
+        listener.routes->change(fingerprint_of(*rule->conf), rule->conf->origins, [conf = rule->conf](RouteConfiguration& message) {
+          add_hash_policies(balancer_of(*conf), message);
+          return absl::OkStatus();
+        });
+      }
+    });
+  }
+  std::map<const RuleConf*, PreparedPtr> known;
+  for_gateway_clusters(rules, resources, [&](ClusterDraft& cluster, const Rule& rule, mesh::Protocol) {
+    PreparedPtr& prepared = known[rule.conf.get()];
+    if (prepared == nullptr) {
+      prepared = std::make_shared<const Prepared>(prepare(rule.conf, policies));
+    }
+    change_cluster(prepared, cluster, resources);
+  });
+}
+
 }  // namespace
 
 void apply(const ProxyPolicies& policies, ProxyResources& resources) {
@@ -105,6 +129,7 @@ void apply(const ProxyPolicies& policies, ProxyResources& resources) {
   if (rules->empty()) {
     return;
   }
+  apply_to_gateway(policies, *rules, resources);
   const auto by_service = prepare_outbounds(policies, *rules, resources.outbounds);
   for (auto& [name, listener] : resources.listeners) {
     auto found = by_service.find(listener.subject->service);

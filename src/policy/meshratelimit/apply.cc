@@ -46,9 +46,19 @@ void limit_routes(const envoy::Rate& rate, const envoy::RefusedAnswer& answer, R
   });
 }
 
+ConfView local_of(const json::value& merged) { return ConfView(&merged, FieldPath("default"))["local"]; }
+
+void limit_connections(const ConfView& local, Listener& listener) {
+  if (const auto rate = rate_of(local["tcp"], "connectionRate")) {
+    for (auto& chain : *listener.mutable_filter_chains()) {
+      envoy::add_connection_limit(*rate, chain);
+    }
+  }
+}
+
 absl::Status change_listener(const json::value& merged, Listener& listener) {
   KUMA_RETURN_IF_ERROR(check_mesh_rate_limit_conf(merged));
-  const ConfView local = ConfView(&merged, FieldPath("default"))["local"];
+  const ConfView local = local_of(merged);
   if (const auto rate = rate_of(local["http"], "requestRate")) {
     const envoy::RefusedAnswer answer = answer_of(local["http"]["onRateLimit"]);
     KUMA_RETURN_IF_ERROR(envoy::edit_hcms(listener, [&](envoy::Hcm& hcm) {
@@ -56,12 +66,30 @@ absl::Status change_listener(const json::value& merged, Listener& listener) {
       return envoy::insert_rate_limit(hcm);
     }));
   }
-  if (const auto rate = rate_of(local["tcp"], "connectionRate")) {
-    for (auto& chain : *listener.mutable_filter_chains()) {
-      envoy::add_connection_limit(*rate, chain);
-    }
-  }
+  limit_connections(local, listener);
   return absl::OkStatus();
+}
+
+// The listener has the HTTP filter already, its routes are a resource of their own. One that passes on bytes is left alone.
+void change_gateway(const Rule& rule, const GatewayListener& gateway) {
+  if (gateway.routes == nullptr) {
+    return;
+  }
+  PieceKey fingerprint(kName);
+  fingerprint.add(rule.conf);
+  gateway.draft.change(fingerprint, rule.conf->origins, [conf = rule.conf](Listener& listener) -> absl::Status {
+    KUMA_RETURN_IF_ERROR(check_mesh_rate_limit_conf(conf->value));
+    limit_connections(local_of(conf->value), listener);
+    return absl::OkStatus();
+  });
+  gateway.routes->change(fingerprint, rule.conf->origins, [conf = rule.conf](RouteConfiguration& routes) -> absl::Status {
+    KUMA_RETURN_IF_ERROR(check_mesh_rate_limit_conf(conf->value));
+    const ConfView http = local_of(conf->value)["http"];
+    if (const auto rate = rate_of(http, "requestRate")) {
+      limit_routes(*rate, answer_of(http["onRateLimit"]), routes);
+    }
+    return absl::OkStatus();
+  });
 }
 
 // The reference lets in every status, and Envoy refuses the listener for one that it has no name for.
@@ -76,8 +104,9 @@ void tell_unknown_status(const RuleConf& conf, std::vector<Problem>& problems) {
 }  // namespace
 
 void apply(const ProxyPolicies& policies, ProxyResources& resources) {
+  const MatchedPolicies& matched = policies.of(kName);
   const mesh::ResourceList& legacy = policies.view().policies_of("RateLimit");
-  for_inbound_listeners(policies.of(kName), resources, [&](ListenerDraft& draft, const RulesPtr& rules) {
+  for_inbound_listeners(matched, resources, [&](ListenerDraft& draft, const RulesPtr& rules) {
     const Rule* rule = rules->find({});
     if (rule == nullptr || !all_for_inbound(legacy, draft.subject->tags).empty()) {
       return;
@@ -87,6 +116,12 @@ void apply(const ProxyPolicies& policies, ProxyResources& resources) {
     fingerprint.add(rule->conf);
     draft.change(fingerprint, rule->conf->origins,
                  [conf = rule->conf](Listener& listener) { return change_listener(conf->value, listener); });
+  });
+  for_gateway_listeners(matched, resources, [&](const GatewayListener& gateway, const RulesPtr& rules) {
+    if (const Rule* rule = rules->find({})) {
+      tell_unknown_status(*rule->conf, resources.problems);
+      change_gateway(*rule, gateway);
+    }
   });
 }
 

@@ -12,6 +12,7 @@ namespace {
 using ::envoy::config::listener::v3::Listener;
 using ::envoy::config::route::v3::RetryPolicy;
 using ::envoy::config::route::v3::Route;
+using ::envoy::config::route::v3::RouteConfiguration;
 using mesh::Protocol;
 
 constexpr char kName[] = "MeshRetry";
@@ -28,7 +29,7 @@ absl::Status set_connect_attempts(const ConfView& conf, Listener& listener) {
 }
 
 // On each route; the policy of a Retry stays on the virtual host, where a route's own goes before it.
-void set_on_routes(const std::optional<RetryPolicy>& policy, ::envoy::config::route::v3::RouteConfiguration& config) {
+void set_on_routes(const std::optional<RetryPolicy>& policy, RouteConfiguration& config) {
   envoy::for_each_route(config, [&](Route& route) {
     if (!route.has_route()) {
       return;
@@ -54,6 +55,24 @@ absl::Status change_listener(const json::value& merged, Protocol protocol, Liste
   });
 }
 
+// Of a gateway the routes are a resource of their own.
+void change_gateway(const GatewayListener& listener, const Rule& rule) {
+  PieceKey fingerprint(kName);
+  fingerprint.add(rule.conf);
+  if (listener.protocol == Protocol::Tcp) {
+    listener.draft.change(fingerprint, rule.conf->origins, [conf = rule.conf](Listener& message) {
+      return change_listener(conf->value, Protocol::Tcp, message);
+    });
+  } else if (listener.protocol == Protocol::Http && listener.routes != nullptr) {
+    listener.routes->change(fingerprint, rule.conf->origins, [conf = rule.conf](RouteConfiguration& message) -> absl::Status {
+      KUMA_RETURN_IF_ERROR(check_mesh_retry_conf(conf->value));
+      KUMA_ASSIGN_OR_RETURN(const auto policy, retry_policy_of(ConfView(&conf->value, FieldPath("default")), Protocol::Http));
+      set_on_routes(policy, message);
+      return absl::OkStatus();
+    });
+  }
+}
+
 // http2, kafka and what is not known have no retries.
 bool is_handled(Protocol protocol) {
   return protocol == Protocol::Tcp || protocol == Protocol::Http || protocol == Protocol::Grpc;
@@ -65,6 +84,9 @@ void apply(const ProxyPolicies& policies, ProxyResources& resources) {
   const MatchedPolicies& matched = policies.of(kName);
   if (matched.to->empty()) {
     return;
+  }
+  if (const Rule* rule = matched.to->find({})) {
+    for_gateway_listeners(resources, [&](const GatewayListener& listener) { change_gateway(listener, *rule); });
   }
   const OutboundServices services(policies.view(), resources);
   for_outbound_listeners(services, *matched.to, resources, [](ListenerDraft& draft, const Rule& rule, Protocol protocol) {

@@ -4,8 +4,8 @@
 
 #include "fmt/format.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "mesh/gateways.h"
 #include "mesh/v1alpha1/externalservice.pb.h"
-#include "xds/gen/cross_mesh.h"
 
 namespace kuma::xds {
 namespace {
@@ -102,7 +102,7 @@ List AvailableServices::compute(const mesh::ZoneView& zone) {
   }
   for (const mesh::MeshViewPtr& view : zone.meshes) {
     Counts counts;
-    for (CrossMeshListener& listener : cross_mesh_listeners(*view)) {
+    for (mesh::CrossMeshListener& listener : mesh::cross_mesh_listeners(*view)) {
       listener.tags.insert_or_assign(std::string(mesh::kMeshTag), view->name);
       count(listener.tags, 1, counts);
     }

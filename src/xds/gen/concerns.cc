@@ -3,6 +3,7 @@
 
 #include "google/protobuf/util/message_differencer.h"
 #include "mesh/v1alpha1/dataplane.pb.h"
+#include "model/gateways.h"
 #include "policy/legacy.h"
 #include "policy/matched.h"
 #include "xds/gen/generator.h"
@@ -24,6 +25,9 @@ bool talks_to(const model::Resource& policy, const std::set<std::string>& servic
 bool legacy_concerns(const model::Resource& policy, const policy::LegacyReach& reach, const mesh::MeshView& view,
                      const mesh::DataplaneView& dataplane, const Generation& last) {
   using policy::SelectorList;
+  if (reach.outbound && model::is_builtin_gateway(dataplane.resource->as<Dataplane>())) {
+    return true;  // its sources are its listeners, and its destinations are more than services
+  }
   if (reach.selected && policy::best_rank(policy, SelectorList::Selectors, dataplane.tag_sets)) {
     return true;
   }

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
 #include "policy/envoy/names.h"
+#include "xds/gen/gateway_policies.h"
 
 namespace kuma::xds {
 namespace gateway {
@@ -12,17 +13,21 @@ namespace {
 
 constexpr char kAnyHost[] = "*";
 
-mesh::Tags tags_of(const ProxyContext& context, const MeshGateway& gateway, const Listener& listener) {
+const auto& gateway_tags(const mesh::DataplaneView& dataplane) {
+  return dataplane.resource->as<mesh::v1alpha1::Dataplane>().networking().gateway().tags();
+}
+
+mesh::Tags tags_of(const mesh::DataplaneView& dataplane, const MeshGateway& gateway, const Listener& listener) {
   mesh::Tags tags = mesh::to_tags(listener.tags());  // insert keeps what is there: the narrower tag wins
   tags.insert(gateway.tags().begin(), gateway.tags().end());
-  const auto& own = context.spec.networking().gateway().tags();
+  const auto& own = gateway_tags(dataplane);
   tags.insert(own.begin(), own.end());
   return tags;
 }
 
-mesh::ResourceList routes_for(const ProxyContext& context, const mesh::Tags& tags, bool http) {
+mesh::ResourceList routes_for(const mesh::MeshView& view, const mesh::Tags& tags, bool http) {
   mesh::ResourceList routes;
-  for (const auto& route : context.view.policies_of("MeshGatewayRoute")) {
+  for (const auto& route : view.policies_of("MeshGatewayRoute")) {
     if (route->as<MeshGatewayRoute>().conf().has_http() == http &&
         policy::best_rank(*route, policy::SelectorList::Selectors, {tags})) {
       routes.push_back(route);
@@ -86,17 +91,17 @@ bool takes(const Host& host, const model::Resource& route) {
 
 }  // namespace
 
-std::vector<Port> plan_ports(const ProxyContext& context, const model::Resource& resource) {
+std::vector<Port> plan_ports(const mesh::MeshView& view, const mesh::DataplaneView& dataplane, const model::Resource& resource) {
   const auto& gateway = resource.as<MeshGateway>();
   std::vector<Port> ports;
-  const mesh::Tags own = mesh::to_tags(context.spec.networking().gateway().tags());
+  const mesh::Tags own = mesh::to_tags(gateway_tags(dataplane));
   for (const Listener& listener : gateway.conf().listeners()) {
     auto port = std::ranges::find(ports, listener.port(), &Port::number);
     if (port == ports.end()) {
       ports.push_back({.name = fmt::format("{}:{}:{}", resource.meta.name, Listener::Protocol_Name(listener.protocol()), listener.port()),
                        .service = std::string(mesh::tag(own, mesh::kServiceTag)),
-                       .mesh = context.view.name,
-                       .address = context.dataplane.address,
+                       .mesh = view.name,
+                       .address = dataplane.address,
                        .tags_header = policy::envoy::tags_header({own}),
                        .first = &listener,
                        .hosts = {}});
@@ -104,9 +109,20 @@ std::vector<Port> plan_ports(const ProxyContext& context, const model::Resource&
     }
     Host host;
     host.name = listener.hostname().empty() ? kAnyHost : listener.hostname();
+    if (listener.protocol() != port->first->protocol()) {
+      port->problems.push_back(fmt::format("the listener \"{}\" of port {} is left out: it is {}, others of the port are {}", host.name,
+                                           listener.port(), Listener::Protocol_Name(listener.protocol()),
+                                           Listener::Protocol_Name(port->first->protocol())));
+      continue;
+    }
+    if (std::ranges::find(port->hosts, host.name, &Host::name) != port->hosts.end()) {
+      port->problems.push_back(
+          fmt::format("a listener \"{}\" of port {} is left out: there is another one for the host", host.name, listener.port()));
+      continue;
+    }
     host.listener = &listener;
-    host.tags = tags_of(context, gateway, listener);
-    host.routes = routes_for(context, host.tags, port->is_http());
+    host.tags = tags_of(dataplane, gateway, listener);
+    host.routes = routes_for(view, host.tags, port->is_http());
     port->hosts.push_back(std::move(host));
   }
   for (Port& port : ports) {
@@ -134,7 +150,7 @@ policy::PieceKey key_of(std::string_view kind, const model::ResourcePtr& gateway
     }
     for (const auto& [tags, destination] : host.destinations) {
       key.add(destination.cluster).add(destination.leaves_mesh);
-      key.add(destination.policies.timeout).add(destination.policies.retry);
+      key.add(destination.policies.timeout).add(destination.policies.retry).add(destination.policies.rate_limit);
     }
   }
   return key;
@@ -145,10 +161,14 @@ namespace {
 // A host whose certificate can't be used is left out: its clients would be refused anyway, those of the others need not.
 void resolve_certificates(ProxyContext& context, const model::ResourcePtr& gateway, Port& port) {
   std::erase_if(port.hosts, [&](Host& host) {
-    if (port.cross_mesh() || host.listener->tls().mode() != MeshGateway::TLS::TERMINATE) {
+    const bool terminates = host.listener->tls().mode() == MeshGateway::TLS::TERMINATE;
+    if (port.cross_mesh() || (!terminates && port.first->protocol() != Listener::HTTPS)) {
       return false;
     }
-    auto names = put_certificates(context, host);
+    absl::StatusOr<std::vector<std::string>> names = absl::InvalidArgumentError("HTTPS needs certificates and the mode TERMINATE");
+    if (terminates) {
+      names = put_certificates(context, host);
+    }
     if (!names.ok()) {
       context.resources.problems.push_back(
           {policy::ref_of(*gateway), fmt::format("the host \"{}\" of port {} is left out: {}", host.name, port.number(),
@@ -161,6 +181,7 @@ void resolve_certificates(ProxyContext& context, const model::ResourcePtr& gatew
 }
 
 void put_port(ProxyContext& context, const model::ResourcePtr& gateway, Port port) {
+  drop_unusable(port, gateway, context.resources.problems);
   resolve_certificates(context, gateway, port);
   if (port.hosts.empty()) {
     return;
@@ -174,7 +195,7 @@ void put_port(ProxyContext& context, const model::ResourcePtr& gateway, Port por
   auto subject = std::make_shared<policy::Subject>();
   subject->service = port.service;
   subject->tags = port.hosts.front().tags;
-  subject->protocol = port.is_http() ? mesh::Protocol::Http : mesh::Protocol::Tcp;
+  subject->protocol = port.protocol();
   subject->address = port.address;
   subject->port = port.number();
   auto shared = std::make_shared<const Port>(std::move(port));
@@ -196,6 +217,12 @@ void put_port(ProxyContext& context, const model::ResourcePtr& gateway, Port por
   for (const Host& host : shared->hosts) {
     for (const auto& route : host.routes) {
       routes.shaped(&route);
+      for (const HttpRule& rule : route->as<MeshGatewayRoute>().conf().http().rules()) {
+        const DestinationPolicies policies = policies_of_rule(host, rule);
+        for (const model::ResourcePtr* policy : {&policies.timeout, &policies.retry, &policies.rate_limit}) {
+          routes.shaped(policy);
+        }
+      }
     }
   }
   policy::ProxyResources::put(context.resources.routes, std::move(routes));
@@ -231,7 +258,7 @@ absl::Status generate_gateway(ProxyContext& context) {
   const model::ResourcePtr* found = policy::select_for_dataplane(context.view.policies_of("MeshGateway"), context.dataplane);
   std::vector<gateway::Port> ports;
   if (found != nullptr) {
-    ports = gateway::plan_ports(context, **found);
+    ports = gateway::plan_ports(context.view, context.dataplane, **found);
   }
   gateway::put_limits(context, ports);
   for (gateway::Port& port : ports) {

@@ -13,6 +13,8 @@ namespace {
 using ::envoy::extensions::transport_sockets::tls::v3::Secret;
 using system::v1alpha1::DataSource;
 
+constexpr unsigned kRsaBitsMin = 2048;
+
 // A server's certificate with its chain, and its key, as PEM.
 struct ServerPair {
   std::string chain;
@@ -81,6 +83,21 @@ absl::StatusOr<std::string> load(ProxyContext& context, const DataSource& source
   return absl::InvalidArgumentError("it has none of secret, inline, inlineString");
 }
 
+// Whether Envoy takes the two, which would hold back the whole listener otherwise.
+absl::Status check_pair(const ServerPair& pair, const security::PrivateKey& key) {
+  KUMA_ASSIGN_OR_RETURN(const std::vector<security::Certificate> chain, security::Certificate::parse_pem(pair.chain));
+  if (chain.empty()) {
+    return absl::InvalidArgumentError("missing server certificate");
+  }
+  if (!chain.front().matches(key)) {
+    return absl::InvalidArgumentError("the private key is not that of the first certificate");
+  }
+  if (key.is_rsa() ? key.bits() < kRsaBitsMin : !key.is_p256()) {
+    return absl::InvalidArgumentError(fmt::format("Envoy takes RSA keys of at least {} bits and ECDSA keys on P-256", kRsaBitsMin));
+  }
+  return absl::OkStatus();
+}
+
 std::string hosts_of(const std::string& chain, const Host& host) {
   std::string hosts;
   auto certificates = security::Certificate::parse_pem(chain);
@@ -98,6 +115,7 @@ absl::StatusOr<std::string> put_certificate(ProxyContext& context, const Host& h
   KUMA_ASSIGN_OR_RETURN(std::string text, load(context, source));
   KUMA_ASSIGN_OR_RETURN(ServerPair pair, split_pem(text));
   KUMA_ASSIGN_OR_RETURN(security::PrivateKey key, security::PrivateKey::parse_pem(pair.key));
+  KUMA_RETURN_IF_ERROR(check_pair(pair, key));
   std::string name = fmt::format("cert.{}:", key.is_rsa() ? "rsa" : "ecdsa");
   name += source.has_secret() ? "secret:" + source.secret() : "inline:" + hosts_of(pair.chain, host);
   policy::PieceKey piece("gateway-certificate");

@@ -4,11 +4,13 @@
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "mesh/v1alpha1/mesh.pb.h"
 #include "policy/envoy/destinations.h"
+#include "policy/envoy/external.h"
 #include "policy/envoy/filters.h"
 #include "policy/envoy/names.h"
 #include "policy/envoy/pack.h"
 #include "policy/legacy_effects.h"
 #include "xds/gen/gateway.h"
+#include "xds/gen/gateway_policies.h"
 
 namespace kuma::xds::gateway {
 namespace {
@@ -38,6 +40,7 @@ std::string cluster_name(const mesh::Tags& destination, const mesh::Tags& listen
 struct ClusterSpec {
   Destination destination;
   std::optional<make::MeshClientTls> tls;
+  std::optional<make::ExternalCluster> external;
 };
 
 void set_options(const ClusterSpec& from, Cluster& cluster) {
@@ -64,31 +67,27 @@ void set_options(const ClusterSpec& from, Cluster& cluster) {
 
 void make_cluster(const ClusterSpec& from, Cluster& cluster) {
   const DestinationPolicies& policies = from.destination.policies;
-  make::set_cluster_name(cluster, from.destination.cluster);
-  cluster.set_type(Cluster::EDS);
-  auto& eds = *cluster.mutable_eds_cluster_config()->mutable_eds_config();
-  eds.mutable_ads();
-  eds.set_resource_api_version(::envoy::config::core::v3::ApiVersion::V3);
+  if (from.external) {
+    // As any client of the service has it, under the name of the host's cluster.
+    make::set_cluster_name(cluster, mesh::tag(from.destination.tags, mesh::kServiceTag));
+    make::set_external(*from.external, cluster);
+    cluster.set_name(from.destination.cluster);
+  } else {
+    make::set_cluster_name(cluster, from.destination.cluster);
+    cluster.set_type(Cluster::EDS);
+    auto& eds = *cluster.mutable_eds_cluster_config()->mutable_eds_config();
+    eds.mutable_ads();
+    eds.set_resource_api_version(::envoy::config::core::v3::ApiVersion::V3);
+  }
   cluster.mutable_per_connection_buffer_limit_bytes()->set_value(kBufferBytes);
   *cluster.mutable_connect_timeout() =
       make::to_duration(policy::outbound_timeouts(policies.timeout.get(), from.destination.protocol).connect);
   set_options(from, cluster);
   policy::apply_circuit_breaker(policies.circuit_breaker.get(), cluster);
+  policy::apply_health_check(policies.health_check.get(), from.destination.protocol, cluster);
   if (from.tls) {
     *cluster.mutable_transport_socket() = make::mesh_client_tls(*from.tls);
   }
-}
-
-// A gateway takes every instance to be ready for mTLS, in a PERMISSIVE mesh too.
-std::optional<make::MeshClientTls> tls_of(const ProxyContext& context, const mesh::Tags& tags, const mesh::Service* service) {
-  if (!context.view.mtls_enabled()) {
-    return std::nullopt;
-  }
-  const std::string& own = context.view.name;
-  bool by_egress = service != nullptr && service->external;
-  std::string_view identity = by_egress ? "zone-egress" : mesh::tag(tags, mesh::kServiceTag);
-  return make::MeshClientTls{
-      .mesh = own, .peer_mesh = own, .peer_identity = make::spiffe_id(own, identity), .sni = make::sni_of(tags, own)};
 }
 
 class DestinationMaker {
@@ -100,34 +99,15 @@ class DestinationMaker {
   }
 
   void make_host(Host& host) {
-    // Policies are chosen as for a client that has the listener's tags.
-    mesh::DataplaneView client = context_.dataplane;
-    client.tag_sets = {host.tags};
-    const policy::OutboundPolicies timeouts(context_.view.policies_of("Timeout"), client);
-    const policy::OutboundPolicies retries(context_.view.policies_of("Retry"), client);
-    const policy::OutboundPolicies breakers(context_.view.policies_of("CircuitBreaker"), client);
-    auto pick = [](const policy::OutboundPolicies& policies, std::string_view service) {
-      const model::ResourcePtr* found = policies.select(service);
-      return found == nullptr ? nullptr : *found;
-    };
-    auto add = [&](const MeshGatewayRoute::Backend& backend) {
-      mesh::Tags tags = mesh::to_tags(backend.destination());
-      const std::string service(mesh::tag(tags, mesh::kServiceTag));
-      if (host.destinations.contains(tags) || service == kUnresolved) {
-        return;
-      }
-      Destination destination{.cluster = cluster_name(tags, host.tags),
-                              .tags = tags,
-                              .protocol = protocol_of(tags),
-                              .leaves_mesh = destinations_.leaves_mesh(tags),
-                              .policies = {.timeout = pick(timeouts, service),
-                                           .retry = pick(retries, service),
-                                           .circuit_breaker = pick(breakers, service)}};
-      put(destination);
-      host.destinations.emplace(std::move(tags), std::move(destination));
-    };
-    for (const auto& route : host.routes) {
-      for_each_backend(route->as<MeshGatewayRoute>(), add);
+    const HostPolicies policies(context_.view, host.tags);
+    for (const model::ResourcePtr& route : host.routes) {
+      for_each_backend(route->as<MeshGatewayRoute>(), [&](const Backend& backend) {
+        mesh::Tags tags = mesh::to_tags(backend.destination());
+        tell_if_nobody(route, tags);
+        if (!host.destinations.contains(tags) && mesh::tag(tags, mesh::kServiceTag) != kUnresolved) {
+          put(host, tags, policies.select(tags));
+        }
+      });
     }
   }
 
@@ -157,31 +137,78 @@ class DestinationMaker {
     }
   }
 
-  void put(const Destination& destination) {
-    const mesh::ServicePtr service = destinations_.find(destination.tags);
+  // That a route leads nowhere is no error: who is missing may come.
+  void tell_if_nobody(const model::ResourcePtr& route, const mesh::Tags& tags) {
+    const std::string_view service = mesh::tag(tags, mesh::kServiceTag);
+    if (destinations_.find(tags) == nullptr) {
+      context_.resources.problems.push_back(
+          {policy::ref_of(*route),
+           service == kUnresolved ? "a backend is not known: its requests are answered with 500"
+                                  : fmt::format("nobody offers the service \"{}\": its requests are answered with 503", service)});
+    }
+  }
+
+  void put(Host& host, const mesh::Tags& tags, DestinationPolicies policies) {
+    const mesh::ServicePtr service = destinations_.find(tags);
+    std::optional<make::ExternalCluster> external = outside(tags);
+    const Destination& destination =
+        host.destinations
+            .emplace(tags, Destination{.cluster = cluster_name(tags, host.tags),
+                                       .tags = tags,
+                                       .protocol = protocol_of(tags),
+                                       .leaves_mesh = external.has_value(),
+                                       .policies = std::move(policies)})
+            .first->second;
+    if (!external) {
+      auto endpoints = make::draft_endpoints(destination.cluster, tags, service, locality_);
+      endpoints.origin = policy::Origin::Gateway;
+      policy::ProxyResources::put(context_.resources.endpoints, std::move(endpoints));
+    }
+    // Every instance is taken to be ready for mTLS, in a PERMISSIVE mesh too.
+    auto tls = external ? std::nullopt : destinations_.tls_of(tags, service.get(), true);
+    if (tls) {
+      context_.resources.need_mesh_secrets(tls->mesh, tls->peer_mesh);
+    }
+    put_cluster({.destination = destination, .tls = std::move(tls), .external = std::move(external)});
+  }
+
+  // The addresses outside of the mesh that have the destination's tags; nothing for a service of the mesh.
+  std::optional<make::ExternalCluster> outside(const mesh::Tags& tags) {
+    auto external = destinations_.external(tags);
+    if (external) {
+      std::erase_if(external->endpoints, [&](const auto& one) { return !make::has_tags(*one.endpoint, tags); });
+    }
+    return external;
+  }
+
+  void put_cluster(ClusterSpec from) {
+    auto spec = std::make_shared<const ClusterSpec>(std::move(from));
+    const Destination& destination = spec->destination;
     auto subject = std::make_shared<policy::Subject>();
     subject->service = std::string(mesh::tag(destination.tags, mesh::kServiceTag));
     subject->tags = destination.tags;
     subject->protocol = destinations_.protocol_of(destination.tags).value_or(Protocol::Unknown);
-    auto spec = std::make_shared<const ClusterSpec>(
-        ClusterSpec{.destination = destination, .tls = tls_of(context_, destination.tags, service.get())});
+    subject->address = port_.address;
+    subject->port = port_.number();
     policy::PieceKey key("gateway-cluster");
     key.add(destination.cluster).add(destination.tags).add(destination.protocol).add(subject->protocol);
-    key.add(destination.policies.timeout).add(destination.policies.circuit_breaker).add(spec->tls.has_value());
+    const DestinationPolicies& policies = destination.policies;
+    key.add(policies.timeout).add(policies.circuit_breaker).add(policies.health_check);
+    key.add(spec->tls.has_value()).add(spec->external.has_value());
     if (spec->tls) {
-      context_.resources.need_mesh_secrets(spec->tls->mesh, spec->tls->peer_mesh);
-      key.add(spec->tls->mesh).add(spec->tls->peer_identity).add(spec->tls->sni);
+      key.add(spec->tls->mesh).add(spec->tls->peer_mesh).add(spec->tls->peer_identity).add(spec->tls->sni);
+    }
+    if (spec->external) {
+      make::add_to_key(*spec->external, key);
     }
     auto cluster = own_draft<policy::ClusterDraft>(destination.cluster, policy::Origin::Gateway, std::move(key),
                                                    [spec](Cluster& message) { make_cluster(*spec, message); });
     cluster.subject = std::move(subject);
     cluster.shaped(&gateway_);
-    cluster.shaped(&destination.policies.timeout);
-    cluster.shaped(&destination.policies.circuit_breaker);
+    for (const model::ResourcePtr* policy : {&policies.timeout, &policies.circuit_breaker, &policies.health_check}) {
+      cluster.shaped(policy);
+    }
     policy::ProxyResources::put(context_.resources.clusters, std::move(cluster));
-    auto endpoints = make::draft_endpoints(destination.cluster, destination.tags, service, locality_);
-    endpoints.origin = policy::Origin::Gateway;
-    policy::ProxyResources::put(context_.resources.endpoints, std::move(endpoints));
   }
 
   ProxyContext& context_;

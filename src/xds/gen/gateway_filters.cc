@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_replace.h"
 #include "policy/envoy/filters.h"
 #include "xds/gen/gateway.h"
 
@@ -68,7 +69,8 @@ template <typename Action>
 void rewrite_path(const Filter::Rewrite& from, RulePath path, Action& action) {
   auto replace_all = [&](std::string value) {
     action.mutable_regex_rewrite()->mutable_pattern()->set_regex(".*");
-    action.mutable_regex_rewrite()->set_substitution(std::move(value));
+    // A backslash would refer to a group, of which there is none.
+    action.mutable_regex_rewrite()->set_substitution(absl::StrReplaceAll(value, {{"\\", "\\\\"}}));
   };
   if (from.path_case() == Filter::Rewrite::kReplaceFull) {
     replace_all(from.replace_full());
@@ -139,21 +141,21 @@ void mirror(const Host& host, const Filter::Mirror& from, Route& route) {
 
 }  // namespace
 
-void apply_filters(const Port& port, const Host& host, const HttpRule& rule, RulePath path, Route& route) {
-  for (const auto& filter : rule.filters()) {
+void apply_filters(const Port& port, const Host& host, const HttpEntry& entry, Route& route) {
+  for (const auto& filter : entry.rule->filters()) {
     if (filter.has_request_header()) {
       modify_request(filter.request_header(), route);
     } else if (filter.has_response_header()) {
       modify_response(filter.response_header(), route);
     } else if (filter.has_redirect()) {
-      redirect(port, filter.redirect(), path, route);
+      redirect(port, filter.redirect(), entry.path, route);
     } else if (filter.has_mirror() && route.has_route()) {
       mirror(host, filter.mirror(), route);
     } else if (filter.has_rewrite() && route.has_route()) {
       if (filter.rewrite().host_to_backend_hostname()) {
         route.mutable_route()->mutable_auto_host_rewrite()->set_value(true);
       }
-      rewrite_path(filter.rewrite(), path, *route.mutable_route());
+      rewrite_path(filter.rewrite(), entry.path, *route.mutable_route());
     }
   }
 }

@@ -7,6 +7,7 @@
 #include "policy/envoy/names.h"
 #include "policy/legacy_effects.h"
 #include "xds/gen/gateway.h"
+#include "xds/gen/gateway_policies.h"
 
 namespace kuma::xds::gateway {
 namespace {
@@ -64,30 +65,14 @@ void set_parameters(const Match& from, RouteMatch& match) {
   }
 }
 
-// Of the destinations' policies the one for everything counts first, then the oldest.
-template <typename Member>
-model::ResourcePtr choose(const std::vector<const Destination*>& destinations, Member member) {
-  model::ResourcePtr best;
-  auto rank = [](const model::Resource& policy) {
-    return std::tuple(!policy::has_destination(policy, "*"), policy.meta.creation_time, policy.meta.name);
-  };
-  for (const Destination* destination : destinations) {
-    const model::ResourcePtr& policy = destination->policies.*member;
-    if (policy != nullptr && (best == nullptr || rank(*policy) < rank(*best))) {
-      best = policy;
-    }
-  }
-  return best;
-}
-
 void forward(const Port& port, const Host& host, const HttpRule& rule, Route& route) {
   std::map<std::string, std::pair<const Destination*, uint32_t>> parts;
-  std::vector<const Destination*> destinations;
+  mesh::Protocol protocol = mesh::Protocol::Unknown;  // of the first
   for (const auto& backend : rule.backends()) {
     auto found = host.destinations.find(mesh::to_tags(backend.destination()));
     if (found != host.destinations.end()) {
+      protocol = parts.empty() ? found->second.protocol : protocol;
       parts[found->second.cluster] = {&found->second, backend.weight()};
-      destinations.push_back(&found->second);
     }
   }
   if (parts.size() == 1) {
@@ -111,26 +96,27 @@ void forward(const Port& port, const Host& host, const HttpRule& rule, Route& ro
   }
   action.set_cluster_not_found_response_code(::envoy::config::route::v3::RouteAction::INTERNAL_SERVER_ERROR);
   *action.mutable_idle_timeout() = make::to_duration(kIdleTimeout);
-  const mesh::Protocol protocol = destinations.front()->protocol;
-  if (auto timeout = choose(destinations, &DestinationPolicies::timeout)) {
-    if (auto request = policy::outbound_timeouts(timeout.get(), protocol).request; request.count() > 0) {
+  const DestinationPolicies policies = policies_of_rule(host, rule);
+  if (policies.timeout != nullptr) {
+    if (auto request = policy::outbound_timeouts(policies.timeout.get(), protocol).request; request.count() > 0) {
       *action.mutable_timeout() = make::to_duration(request);
     }
   }
-  auto retry = choose(destinations, &DestinationPolicies::retry);
-  if (auto retries = policy::retry_policy(retry.get(), protocol)) {
+  if (auto retries = policy::retry_policy(policies.retry.get(), protocol)) {
     *action.mutable_retry_policy() = *std::move(retries);
+  }
+  if (policies.rate_limit != nullptr) {
+    policy::limit_rate(*policies.rate_limit, route);
   }
 }
 
-Route build_route(const Port& port, const Host& host, const HttpRule& rule, const Match& match, RulePath path) {
+Route build_route(const Port& port, const Host& host, const HttpEntry& entry) {
   Route route;
-  set_headers(match, *route.mutable_match());
-  set_parameters(match, *route.mutable_match());
-  if (std::ranges::none_of(rule.filters(), [](const auto& filter) { return filter.has_redirect(); })) {
-    forward(port, host, rule, route);
+  *route.mutable_match() = entry.match;
+  if (std::ranges::none_of(entry.rule->filters(), [](const auto& filter) { return filter.has_redirect(); })) {
+    forward(port, host, *entry.rule, route);
   }
-  apply_filters(port, host, rule, path, route);
+  apply_filters(port, host, entry, route);
   return route;
 }
 
@@ -157,32 +143,37 @@ void for_each_match(const Host& host, Visit visit) {
   for (const auto& route : host.routes) {
     for (const HttpRule& rule : route->as<MeshGatewayRoute>().conf().http().rules()) {
       for (const Match& match : rule.matches()) {
-        visit(rule, match);
+        visit(route, rule, match);
       }
       if (rule.matches().empty()) {
-        visit(rule, kAny);
+        visit(route, rule, kAny);
       }
     }
   }
 }
 
+bool is_path(const Match& match, mesh::v1alpha1::MeshGatewayRoute_HttpRoute_Match_Path_MatchType type) { return match.has_path() && match.path().match() == type; }
+
 }  // namespace
 
-std::vector<Route> build_routes(const Port& port, const Host& host) {
-  std::vector<Route> routes;
+std::vector<HttpEntry> http_entries(const Host& host) {
+  std::vector<HttpEntry> entries;
   std::set<std::string> exact;
-  for_each_match(host, [&](const HttpRule&, const Match& match) {
-    if (match.has_path() && match.path().match() == Match::Path::EXACT) {
+  for_each_match(host, [&](const model::ResourcePtr&, const HttpRule&, const Match& match) {
+    if (is_path(match, Match::Path::EXACT)) {
       exact.insert(match.path().value());
     }
   });
-  for_each_match(host, [&](const HttpRule& rule, const Match& match) {
+  for_each_match(host, [&](const model::ResourcePtr& route, const HttpRule& rule, const Match& match) {
     auto add = [&](RulePath path) -> RouteMatch& {
-      return *routes.emplace_back(build_route(port, host, rule, match, path)).mutable_match();
+      HttpEntry& entry = entries.emplace_back(HttpEntry{.route = route, .rule = &rule, .path = path, .match = {}});
+      set_headers(match, entry.match);
+      set_parameters(match, entry.match);
+      return entry.match;
     };
-    if (match.has_path() && match.path().match() == Match::Path::EXACT) {
+    if (is_path(match, Match::Path::EXACT)) {
       add({}).set_path(match.path().value());
-    } else if (match.has_path() && match.path().match() == Match::Path::REGEX) {
+    } else if (is_path(match, Match::Path::REGEX)) {
       add({}).mutable_safe_regex()->set_regex(match.path().value());
     } else {
       const std::string prefix = without_slashes(match.path().value());
@@ -192,6 +183,14 @@ std::vector<Route> build_routes(const Port& port, const Host& host) {
       }
     }
   });
+  return entries;
+}
+
+std::vector<Route> build_routes(const Port& port, const Host& host) {
+  std::vector<Route> routes;
+  for (const HttpEntry& entry : host.entries) {
+    routes.push_back(build_route(port, host, entry));
+  }
   std::ranges::stable_sort(routes, {}, [](const Route& route) { return order_of(route); });
   return routes;
 }

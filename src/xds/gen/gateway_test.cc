@@ -41,6 +41,16 @@ class GatewayTest : public ::testing::Test {
     const json::object& all = config.at(kind).get_object();
     return all.contains(name) ? to_json(all.at(name)) : "none";
   }
+  // The name of the one cluster of a service.
+  std::string cluster_of(const std::string& service) {
+    json::object config = rig.config("edge-1");
+    for (const auto& cluster : config.at("clusters").get_object()) {
+      if (std::string_view(cluster.key()).starts_with(service + "-")) {
+        return std::string(cluster.key());
+      }
+    }
+    return "none";
+  }
   std::vector<std::string> problems() {
     std::vector<std::string> lines;
     auto generation = rig.generate("edge-1");
@@ -135,6 +145,97 @@ TEST_F(GatewayTest, The_same_service_behind_two_listeners_has_two_clusters) {
   }
   EXPECT_EQ(clusters, 2U);
   EXPECT_THAT(*rig.generate("edge-1")->services, ::testing::Contains("x"));
+}
+
+TEST_F(GatewayTest, A_service_outside_of_the_mesh_is_reached_directly_and_gets_no_tags) {
+  listeners("{port: 80, protocol: HTTP}");
+  http_route("r", "rules: [{matches: [{path: {match: EXACT, value: /a}}], backends: [{weight: 1, destination: {kuma.io/service: out, "
+                  "version: v1}}]}, {matches: [{path: {match: EXACT, value: /b}}], backends: [{weight: 1, destination: "
+                  "{kuma.io/service: in}}]}]");
+  rig.put(
+      "{type: ExternalService, mesh: default, name: o1, tags: {kuma.io/service: out, version: v1}, networking: {address: "
+      "'one.example:80'}}\n---\n"
+      "{type: ExternalService, mesh: default, name: o2, tags: {kuma.io/service: out, version: v2}, networking: {address: "
+      "'two.example:80'}}");
+  auto config = rig.config("edge-1");
+  const std::string name = cluster_of("out");
+  const std::string cluster = to_json(config.at("clusters").at(name));
+  EXPECT_THAT(cluster, AllOf(HasSubstr("STRICT_DNS"), HasSubstr("one.example"), Not(HasSubstr("two.example")),
+                             HasSubstr(R"("perConnectionBufferLimitBytes":32768)")));
+  EXPECT_FALSE(config.at("endpoints").get_object().contains(name));
+  const std::string routes = to_json(config.at("routes"));
+  EXPECT_EQ(routes.find("&kuma.io/service=edge&"), routes.rfind("&kuma.io/service=edge&")) << "to the service inside only";
+}
+
+TEST_F(GatewayTest, An_external_service_whose_certificate_is_missing_is_a_cluster_without_addresses_and_says_why) {
+  listeners("{port: 80, protocol: HTTP}");
+  http_route("r", "rules: [{matches: [{path: {match: PREFIX, value: /}}], backends: [{weight: 1, destination: {kuma.io/service: out}}]}]");
+  rig.put("{type: ExternalService, mesh: default, name: o1, tags: {kuma.io/service: out}, networking: {address: 'one.example:443', tls: "
+          "{enabled: true, caCert: {secret: none}}}}");
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("o1: one.example:443 is left out")));
+  EXPECT_THAT(resource("clusters", cluster_of("out")), Not(HasSubstr("one.example")));
+  EXPECT_THAT(rig.generate("edge-1")->data_secrets, ElementsAre("none"));
+}
+
+// Policies with selectors.
+
+TEST_F(GatewayTest, Policies_are_chosen_by_the_listeners_tags_and_all_tags_of_the_destination) {
+  listeners("{port: 80, protocol: HTTP, tags: {port: http}}, {port: 81, protocol: HTTP, tags: {port: other}}");
+  http_route("r", "rules: [{matches: [{path: {match: EXACT, value: /a}}], backends: [{weight: 1, destination: {kuma.io/service: b, "
+                  "version: v1}}]}, {matches: [{path: {match: EXACT, value: /b}}], backends: [{weight: 1, destination: "
+                  "{kuma.io/service: b}}]}]");
+  auto limit = [&](int requests, const std::string& source, const std::string& destination) {
+    rig.put(fmt::format("{{type: RateLimit, mesh: default, name: l{}, sources: [{{match: {{{}}}}}], destinations: [{{match: {{{}}}}}], "
+                        "conf: {{http: {{requests: {}, interval: 1s}}}}}}",
+                        requests, source, destination, requests));
+  };
+  limit(11, "kuma.io/service: edge, port: http", "kuma.io/service: b, version: v1");
+  const std::string routes = resource("routes", "edge:HTTP:80");
+  EXPECT_EQ(routes.find("\"maxTokens\":11"), routes.rfind("\"maxTokens\":11")) << "for one of the two routes";
+  EXPECT_LT(routes.find("\"maxTokens\":11"), routes.find("\"path\":\"/b\""));
+  EXPECT_THAT(resource("routes", "edge:HTTP:81"), Not(HasSubstr("maxTokens")));
+
+  limit(12, "kuma.io/service: edge", "kuma.io/service: b");
+  EXPECT_THAT(resource("routes", "edge:HTTP:81"), HasSubstr("\"maxTokens\":12"));
+  EXPECT_THAT(resource("routes", "edge:HTTP:80"), AllOf(HasSubstr("\"maxTokens\":11"), HasSubstr("\"maxTokens\":12")))
+      << "the more specific one wins where both match";
+}
+
+TEST_F(GatewayTest, A_route_to_several_destinations_takes_the_policy_for_all_services_first_then_the_oldest) {
+  listeners("{port: 80, protocol: HTTP}");
+  http_route("r", "rules: [{matches: [{path: {match: PREFIX, value: /}}], backends: [{weight: 1, destination: {kuma.io/service: a}}, {weight: 1, destination: {kuma.io/service: b}}]}]");
+  auto timeout = [&](const std::string& service, int seconds) {
+    rig.put(fmt::format("{{type: Timeout, mesh: default, name: t-{}, sources: [{{match: {{kuma.io/service: edge}}}}], destinations: "
+                        "[{{match: {{kuma.io/service: '{}'}}}}], conf: {{http: {{requestTimeout: {}s}}}}}}",
+                        service == "*" ? "all" : service, service, seconds));
+  };
+  timeout("b", 3);
+  EXPECT_THAT(resource("routes", "edge:HTTP:80"), HasSubstr(R"("timeout":"15s")")) << "the default one is for all services";
+  timeout("a", 4);
+  EXPECT_THAT(resource("routes", "edge:HTTP:80"), HasSubstr(R"("timeout":"3s")"));
+}
+
+TEST_F(GatewayTest, A_health_check_is_of_the_cluster_and_faults_are_nobodys) {
+  listeners("{port: 80, protocol: HTTP}");
+  http_route("r", "rules: [{matches: [{path: {match: PREFIX, value: /}}], backends: [{weight: 1, destination: {kuma.io/service: a, kuma.io/protocol: http2}}]}]");
+  rig.put("{type: HealthCheck, mesh: default, name: h, sources: [{match: {kuma.io/service: edge}}], destinations: [{match: "
+          "{kuma.io/service: a}}], conf: {interval: 5s, timeout: 1s, unhealthyThreshold: 3, healthyThreshold: 2, http: {path: /up}}}");
+  rig.put("{type: FaultInjection, mesh: default, name: f, sources: [{match: {kuma.io/service: edge}}], destinations: [{match: "
+          "{kuma.io/service: a, kuma.io/protocol: http2}}], conf: {abort: {httpStatus: 500, percentage: 50}}}");
+  EXPECT_THAT(resource("clusters", cluster_of("a")), AllOf(HasSubstr(R"("path":"/up")"), HasSubstr(R"("codecClientType":"HTTP2")")));
+  EXPECT_THAT(to_json(rig.config("edge-1")), Not(HasSubstr("envoy.filters.http.fault")));
+}
+
+TEST_F(GatewayTest, A_policy_whose_source_is_a_listener_concerns_the_gateway) {
+  listeners("{port: 80, protocol: HTTP, tags: {port: http}}");
+  http_route("r", "rules: [{matches: [{path: {match: PREFIX, value: /}}], backends: [{weight: 1, destination: {kuma.io/service: a}}]}]");
+  auto last = rig.generate("edge-1");
+  const auto updates = rig.put(
+      "{type: Timeout, mesh: default, name: t, sources: [{match: {kuma.io/service: edge, port: http}}], destinations: [{match: "
+      "{kuma.io/service: a}}], conf: {http: {requestTimeout: 3s}}}");
+  ASSERT_EQ(updates.size(), 1U);
+  EXPECT_TRUE(concerns(updates[0].change, *updates[0].view, {"default", "edge-1"}, &*last));
+  EXPECT_THAT(resource("routes", "edge:HTTP:80"), HasSubstr(R"("timeout":"3s")"));
 }
 
 TEST_F(GatewayTest, Sharing_pieces_changes_no_byte) {

@@ -264,7 +264,7 @@ TEST_F(GenerateTest, Two_outbounds_on_one_address_are_one_listener_of_the_later_
   EXPECT_THAT(to_json(config.at("listeners").at("outbound:127.0.0.1:1")), ::testing::HasSubstr(R"("cluster":"b")"));
 }
 
-TEST_F(GenerateTest, An_outbound_to_another_mesh_has_no_instances_and_is_spoken_to_in_TCP) {
+TEST_F(GenerateTest, An_outbound_to_another_mesh_is_spoken_to_in_TCP) {
   rig.put(std::string(kMtlsMesh) +
           "{type: Mesh, name: other, mtls: {enabledBackend: ca, backends: [{name: ca, type: builtin}]}}\n---\n"
           "{type: Dataplane, mesh: default, name: web-1, networking: {address: 10.0.0.1, inbound: [{port: 80, tags: "
@@ -274,6 +274,38 @@ TEST_F(GenerateTest, An_outbound_to_another_mesh_has_no_instances_and_is_spoken_
   EXPECT_THAT(generation->secrets, Contains(SecretRef{SecretRef::Kind::Ca, "other", "mesh_ca:secret:other"}));
   EXPECT_THAT(to_json(testing::to_json_object(*generation).at("listeners").at("outbound:127.0.0.1:1")),
               AllOf(::testing::HasSubstr("tcp_proxy"), Not(::testing::HasSubstr("kuma.io/mesh"))));
+}
+
+TEST_F(GenerateTest, A_gateway_of_another_mesh_is_reached_at_its_listeners_that_are_for_all_meshes) {
+  rig.put(std::string(kMtlsMesh) +
+          "{type: Mesh, name: other, mtls: {enabledBackend: ca, backends: [{name: ca, type: builtin}]}}\n---\n"
+          "{type: MeshGateway, mesh: other, name: xgw, selectors: [{match: {kuma.io/service: xgw}}], conf: {listeners: [{port: 8080, "
+          "protocol: HTTP, crossMesh: true, tags: {door: left}}, {port: 8081, protocol: HTTP, crossMesh: true, tags: {door: right}}, "
+          "{port: 8082, protocol: HTTP, tags: {door: left}}]}}\n---\n"
+          "{type: Dataplane, mesh: other, name: xgw-1, networking: {address: 10.0.0.9, gateway: {type: BUILTIN, tags: "
+          "{kuma.io/service: xgw}}}}\n---\n"
+          "{type: Dataplane, mesh: default, name: web-1, networking: {address: 10.0.0.1, inbound: [{port: 80, tags: "
+          "{kuma.io/service: web}}], outbound: [{port: 1, tags: {kuma.io/service: xgw, kuma.io/mesh: other, door: left}}]}}");
+  auto generation = rig.generate("web-1");
+  const json::object config = testing::to_json_object(*generation);
+  std::string cluster;
+  for (const auto& list : config.at("endpoints").get_object()) {
+    cluster = list.key();
+  }
+  EXPECT_THAT(cluster, AllOf(::testing::StartsWith("xgw-"), ::testing::EndsWith("_other")));
+  EXPECT_THAT(to_json(config.at("endpoints").at(cluster)),
+              AllOf(::testing::HasSubstr("10.0.0.9"), ::testing::HasSubstr("8080"), Not(::testing::HasSubstr("8081")),
+                    Not(::testing::HasSubstr("8082"))));
+  EXPECT_THAT(to_json(config.at("clusters").at(cluster)), AllOf(::testing::HasSubstr("spiffe://other/xgw"),
+                                                                ::testing::HasSubstr("xgw{door=left,mesh=other}")));
+
+  const auto updates = rig.put(
+      "{type: Dataplane, mesh: other, name: xgw-2, networking: {address: 10.0.0.8, gateway: {type: BUILTIN, tags: {kuma.io/service: "
+      "xgw}}}}");
+  EXPECT_TRUE(std::ranges::any_of(updates, [&](const mesh::MeshUpdate& update) {
+    return update.view->name == "default" && concerns(update.change, *update.view, {"default", "web-1"}, &*generation);
+  }));
+  EXPECT_THAT(to_json(rig.config("web-1").at("endpoints").at(cluster)), ::testing::HasSubstr("10.0.0.8"));
 }
 
 TEST_F(GenerateTest, A_builtin_gateway_without_a_MeshGateway_gets_its_admin_alone) {

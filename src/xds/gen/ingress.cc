@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "mesh/gateways.h"
 #include "mesh/v1alpha1/zone_ingress.pb.h"
 #include "policy/envoy/load_assignment.h"
-#include "xds/gen/cross_mesh.h"
 #include "xds/gen/zone_proxy.h"
 
 namespace kuma::xds {
@@ -53,7 +53,7 @@ mesh::EndpointPtr plain(const mesh::Endpoint& from) {
 // This zone's instances, and its egresses for external services.
 std::vector<mesh::EndpointPtr> endpoints_of(const mesh::MeshView& view, const std::string& name,
                                             const std::vector<mesh::Tags>& offered,
-                                            const std::vector<CrossMeshListener>& gateways) {
+                                            const std::vector<mesh::CrossMeshListener>& gateways) {
   std::vector<mesh::EndpointPtr> endpoints;
   if (const mesh::Service* service = view.find_service(name)) {
     for (const mesh::EndpointPtr& endpoint : service->endpoints) {
@@ -62,7 +62,7 @@ std::vector<mesh::EndpointPtr> endpoints_of(const mesh::MeshView& view, const st
       }
     }
   }
-  for (const CrossMeshListener& listener : gateways) {
+  for (const mesh::CrossMeshListener& listener : gateways) {
     if (mesh::tag(listener.tags, mesh::kServiceTag) == name && is_offered(listener.tags, offered)) {
       auto endpoint = std::make_shared<mesh::Endpoint>();
       endpoint->address = listener.address;
@@ -91,7 +91,7 @@ absl::Status generate_ingress(ZoneProxyContext& context) {
       continue;
     }
     const SniDestinations destinations(*view, offer.all);
-    const std::vector<CrossMeshListener> gateways = cross_mesh_listeners(*view);
+    const std::vector<mesh::CrossMeshListener> gateways = mesh::cross_mesh_listeners(*view);
     SniNames names(*view, destinations);
     context.inputs[name].gateways = !gateways.empty();
     for (const std::string& service : offer.services) {

@@ -119,10 +119,9 @@ void add_log(ProxyContext& context, const make::LoggedListener& listener, const 
 
 void add_logs(ProxyContext& context) {
   // What no outbound is for, and what a gateway serves. A log for it concerns the proxy also when it has none yet.
-  constexpr char kPassThrough[] = "pass_through";
   const auto& networking = context.spec.networking();
   if (networking.transparent_proxying().redirect_port_outbound() != 0 || networking.has_gateway()) {
-    context.resources.services.insert(kPassThrough);
+    context.resources.services.insert(std::string(policy::kPassThroughService));
   }
   const auto& all = context.view.policies_of("TrafficLog");
   if (all.empty()) {
@@ -134,7 +133,7 @@ void add_logs(ProxyContext& context) {
       continue;
     }
     const bool of_gateway = listener.side == make::LoggedListener::Side::Gateway;
-    if (const auto* policy = policies.select(of_gateway ? kPassThrough : listener.service)) {
+    if (const auto* policy = policies.select(of_gateway ? policy::kPassThroughService : std::string_view(listener.service))) {
       add_log(context, listener, *policy);
     }
   }

@@ -134,13 +134,13 @@ WireResourcePtr IdentityIssuer::ca_secret(const mesh::MeshView& view, const Secr
   const auto bundle_of = [](const mesh::TrustPtr& trust) { return trust == nullptr ? std::string() : trust->bundle_pem; };
   if (ref.kind == SecretRef::Kind::AllCas) {
     for (const auto& [name, other] : view.other_meshes) {
-      append_pem(bundle, bundle_of(other.second));
+      append_pem(bundle, bundle_of(other.trust));
     }
     append_pem(bundle, bundle_of(view.trust));
   } else if (ref.mesh == view.name) {
     bundle = bundle_of(view.trust);
   } else if (const auto other = view.other_meshes.find(ref.mesh); other != view.other_meshes.end()) {
-    bundle = bundle_of(other->second.second);
+    bundle = bundle_of(other->second.trust);
   }
   tls::Secret secret;
   secret.set_name(ref.name);
