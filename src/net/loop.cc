@@ -22,13 +22,14 @@ struct LoopImpl::Timer {
   std::atomic<bool> cancelled{false};
 };
 
+// Knows its loop weakly: a handle may lie in work that was posted to the loop and never ran.
 struct LoopImpl::TimerHandle {
-  std::shared_ptr<LoopImpl> loop;
+  std::weak_ptr<LoopImpl> of;
   std::shared_ptr<Timer> timer;
 
   ~TimerHandle() {
     timer->cancelled = true;
-    if (loop->is_current() || loop->ended_) {
+    if (const auto loop = of.lock(); loop != nullptr && (loop->is_current() || loop->ended_)) {
       timer->work = nullptr;
       timer->timer.reset();
       loop->timers_.erase(timer);
@@ -95,6 +96,7 @@ std::shared_ptr<void> LoopImpl::post_after(std::chrono::nanoseconds delay, std::
         return;
       }
       timers_.erase(fired);
+      fired->timer.reset();  // whoever holds the handle may do so for longer than there is a loop
       auto run = std::move(fired->work);
       run();
     });
@@ -104,7 +106,7 @@ std::shared_ptr<void> LoopImpl::post_after(std::chrono::nanoseconds delay, std::
   } else {
     post(arm);
   }
-  return std::make_shared<TimerHandle>(shared_from_this(), std::move(timer));
+  return std::make_shared<TimerHandle>(weak_from_this(), std::move(timer));
 }
 
 void LoopImpl::run_and_wait(const std::function<void()>& work) {
