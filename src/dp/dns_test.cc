@@ -83,7 +83,7 @@ class FakeServer {
  public:
   using Reply = std::function<std::string(const std::string&)>;
   explicit FakeServer(const std::string& ip, uint16_t port, Reply reply)
-      : reply_(std::move(reply)), udp_(*listen_udp(ip, port)), tcp_(*listen_tcp(ip, local_port(udp_))), thread_([this] { run(); }) {}
+      : reply_(std::move(reply)), sockets_(listen(ip, port)), thread_([this] { run(); }) {}
   ~FakeServer() {
     stopped_ = true;
     thread_.join();
@@ -117,8 +117,22 @@ class FakeServer {
     }
   }
 
+  // Both on one port; one that is free for UDP may be taken for TCP.
+  static std::pair<Fd, Fd> listen(const std::string& ip, uint16_t port) {
+    for (int i = 0; i < 50; ++i) {
+      Fd udp = *listen_udp(ip, port);
+      if (auto tcp = listen_tcp(ip, local_port(udp)); tcp.ok()) {
+        return {std::move(udp), *std::move(tcp)};
+      }
+    }
+    ADD_FAILURE() << "no port of " << ip << " is free for UDP and TCP in 50 tries";
+    return {};
+  }
+
   const Reply reply_;
-  Fd udp_, tcp_;
+  std::pair<Fd, Fd> sockets_;
+  Fd& udp_ = sockets_.first;
+  Fd& tcp_ = sockets_.second;
   std::atomic<bool> stopped_ = false;
   std::atomic<int> asked_ = 0, asked_by_tcp_ = 0;
   std::thread thread_;
