@@ -38,18 +38,6 @@ struct Inspect : ::testing::Test, ApiHarness {
   void permission(std::string_view name, std::string_view spec) {
     stored(fmt::format(R"({{"type": "MeshTrafficPermission", "mesh": "m", "name": "{}", "spec": {}}})", name, spec));
   }
-  // A body on one line, without the times of policies.
-  std::string compact(std::string target) {
-    const Answer answer = get(std::move(target));
-    EXPECT_EQ(answer.status, 200) << answer.body;
-    std::string out = to_json(parse_json(answer.body).value());
-    static constexpr std::string_view kTimes =
-        R"(,"creationTime":"2023-11-14T22:13:20Z","modificationTime":"2023-11-14T22:13:20Z")";
-    for (size_t at = out.find(kTimes); at != std::string::npos; at = out.find(kTimes)) {
-      out.erase(at, kTimes.size());
-    }
-    return out;
-  }
 };
 
 // ---- bad input

@@ -1,27 +1,10 @@
 #include "policy/envoy/faults.h"
 
 #include <charconv>
-#include <cmath>
 
 #include "policy/envoy/filters.h"
 
 namespace kuma::policy::envoy {
-
-using ::envoy::type::v3::FractionalPercent;
-
-void set_percent(double percent, FractionalPercent& target) {
-  auto is_whole = [](double value) { return value == std::trunc(value); };
-  if (is_whole(percent)) {
-    target.set_numerator(static_cast<uint32_t>(percent));
-    target.set_denominator(FractionalPercent::HUNDRED);
-  } else if (is_whole(percent * 100)) {
-    target.set_numerator(static_cast<uint32_t>(percent * 100));
-    target.set_denominator(FractionalPercent::TEN_THOUSAND);
-  } else {
-    target.set_numerator(static_cast<uint32_t>(std::lround(percent * 10'000)));
-    target.set_denominator(FractionalPercent::MILLION);
-  }
-}
 
 void set_abort(uint32_t status, double percent, HttpFault& fault) {
   fault.mutable_abort()->set_http_status(status);

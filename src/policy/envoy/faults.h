@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
-#include "envoy/type/v3/percent.pb.h"
+#include "policy/envoy/percent.h"
 
 namespace kuma::policy::envoy {
 
@@ -14,8 +14,6 @@ inline constexpr std::string_view kFault = "envoy.filters.http.fault";
 using HttpFault = ::envoy::extensions::filters::http::fault::v3::HTTPFault;
 
 // Percentages are of 0 to 100.
-void set_percent(double percent, ::envoy::type::v3::FractionalPercent& target);
-
 void set_abort(uint32_t status, double percent, HttpFault& fault);
 // A delay of nothing is no delay: Envoy refuses it.
 void set_delay(std::chrono::nanoseconds delay, double percent, HttpFault& fault);

@@ -7,8 +7,8 @@
 #include "envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "envoy/type/v3/http_status.pb.h"
 #include "policy/envoy/edit.h"
-#include "policy/envoy/faults.h"
 #include "policy/envoy/pack.h"
+#include "policy/envoy/percent.h"
 
 namespace kuma::policy::envoy {
 namespace {

@@ -1,17 +1,15 @@
 #include "policy/meshhttproute/http_filters.h"
 
-#include <cmath>
-
 #include "policy/envoy/deprecated.h"
+#include "policy/envoy/percent.h"
+#include "policy/envoy/redirect_code.h"
 
 namespace kuma::policy::meshhttproute {
 namespace {
 
 using ::envoy::config::core::v3::HeaderValueOption;
-using ::envoy::config::route::v3::RedirectAction;
 using ::envoy::config::route::v3::Route;
 using ::envoy::config::route::v3::RouteAction;
-using ::envoy::type::v3::FractionalPercent;
 using Headers = google::protobuf::RepeatedPtrField<HeaderValueOption>;
 using Names = google::protobuf::RepeatedPtrField<std::string>;
 
@@ -57,21 +55,6 @@ void rewrite_path(const ConfView& path, bool whole_path, Action& action) {
   rewrite.set_substitution(std::move(value));
 }
 
-RedirectAction::RedirectResponseCode code_of(const ConfView& status) {
-  switch (status.number().value_or(301)) {
-    case 302:
-      return RedirectAction::FOUND;
-    case 303:
-      return RedirectAction::SEE_OTHER;
-    case 307:
-      return RedirectAction::TEMPORARY_REDIRECT;
-    case 308:
-      return RedirectAction::PERMANENT_REDIRECT;
-    default:
-      return RedirectAction::MOVED_PERMANENTLY;
-  }
-}
-
 void redirect(const ConfView& from, bool whole_path, Route& route) {
   auto& action = *route.mutable_redirect();  // takes the place of what it did
   if (from["scheme"]) {
@@ -84,30 +67,14 @@ void redirect(const ConfView& from, bool whole_path, Route& route) {
     action.set_port_redirect(static_cast<uint32_t>(from["port"].number().value_or(0)));
   }
   rewrite_path(from["path"], whole_path, action);
-  action.set_response_code(code_of(from["statusCode"]));
-}
-
-// In the coarsest unit that is exact.
-void set_percent(double percent, FractionalPercent& fraction) {
-  auto is_whole = [](double value) { return std::abs(value - std::round(value)) < 1e-9; };
-  auto set = [&](double numerator, FractionalPercent::DenominatorType denominator) {
-    fraction.set_numerator(static_cast<uint32_t>(std::lround(numerator)));
-    fraction.set_denominator(denominator);
-  };
-  if (is_whole(percent)) {
-    set(percent, FractionalPercent::HUNDRED);
-  } else if (is_whole(100 * percent)) {
-    set(100 * percent, FractionalPercent::TEN_THOUSAND);
-  } else {
-    set(10'000 * percent, FractionalPercent::MILLION);
-  }
+  action.set_response_code(envoy::redirect_code(from["statusCode"].number().value_or(301)));
 }
 
 void mirror(const ConfView& from, const std::string& cluster, RouteAction& action) {
   auto& policy = *action.add_request_mirror_policies();
   policy.set_cluster(cluster);
   if (auto percent = from["percentage"].decimal(); percent && *percent >= 0) {
-    set_percent(*percent, *policy.mutable_runtime_fraction()->mutable_default_value());
+    envoy::set_percent(*percent, *policy.mutable_runtime_fraction()->mutable_default_value());
   }
 }
 

@@ -1,17 +1,15 @@
-#include <cmath>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_replace.h"
 #include "policy/envoy/filters.h"
+#include "policy/envoy/percent.h"
+#include "policy/envoy/redirect_code.h"
 #include "xds/gen/gateway.h"
 
 namespace kuma::xds::gateway {
 namespace {
 
 using ::envoy::config::core::v3::HeaderValueOption;
-using ::envoy::config::route::v3::RedirectAction;
 using ::envoy::config::route::v3::Route;
-using ::envoy::type::v3::FractionalPercent;
 using Filter = MeshGatewayRoute::HttpRoute::Filter;
 using Headers = google::protobuf::RepeatedPtrField<HeaderValueOption>;
 
@@ -98,22 +96,7 @@ void redirect(const Port& port, const Filter::Redirect& from, RulePath path, Rou
   action.set_port_redirect(from.port() != 0 ? from.port() : port.number());
   action.set_strip_query(true);
   rewrite_path(from.path(), path, action);
-  switch (from.status_code()) {
-    case 302:
-      action.set_response_code(RedirectAction::FOUND);
-      return;
-    case 303:
-      action.set_response_code(RedirectAction::SEE_OTHER);
-      return;
-    case 307:
-      action.set_response_code(RedirectAction::TEMPORARY_REDIRECT);
-      return;
-    case 308:
-      action.set_response_code(RedirectAction::PERMANENT_REDIRECT);
-      return;
-    default:
-      action.set_response_code(RedirectAction::MOVED_PERMANENTLY);
-  }
+  action.set_response_code(policy::envoy::redirect_code(from.status_code()));
 }
 
 void mirror(const Host& host, const Filter::Mirror& from, Route& route) {
@@ -124,19 +107,7 @@ void mirror(const Host& host, const Filter::Mirror& from, Route& route) {
   }
   auto& policy = *route.mutable_route()->add_request_mirror_policies();
   policy.set_cluster(found->second.cluster);
-  auto& fraction = *policy.mutable_runtime_fraction()->mutable_default_value();
-  auto set = [&](double numerator, FractionalPercent::DenominatorType denominator) {
-    fraction.set_numerator(static_cast<uint32_t>(std::lround(numerator)));
-    fraction.set_denominator(denominator);
-  };
-  auto is_whole = [](double value) { return std::abs(value - std::round(value)) < 1e-9; };
-  if (is_whole(percent)) {
-    set(percent, FractionalPercent::HUNDRED);
-  } else if (is_whole(100 * percent)) {
-    set(100 * percent, FractionalPercent::TEN_THOUSAND);
-  } else {
-    set(10'000 * percent, FractionalPercent::MILLION);
-  }
+  policy::envoy::set_percent(percent, *policy.mutable_runtime_fraction()->mutable_default_value());
 }
 
 }  // namespace
