@@ -136,10 +136,6 @@ function(kuma_library name)
       target_link_libraries(${name}_test PRIVATE grpc++ grpc gpr)  # a peer that somebody else wrote
     endif()
     add_test(NAME ${name}_test COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    if(name STREQUAL "kds")
-      # The simulation drops what simulated processes had under way, and with it strands that hold themselves.
-      set_tests_properties(${name}_test PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
-    endif()
   endif()
   if(benches)
     find_package(benchmark REQUIRED)

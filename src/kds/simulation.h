@@ -16,7 +16,7 @@ namespace kuma::kds::simulation {
 
 using namespace std::chrono_literals;
 
-// Events in order of their time. What belongs to a process that has died does not happen.
+// Events in order of their time.
 class World {
  public:
   explicit World(uint64_t seed) : random(seed) {}
@@ -24,14 +24,12 @@ class World {
   struct Event {
     MonotonicTime at;
     uint64_t sequence;
-    std::shared_ptr<std::function<void()>> work;  // empty inside: cancelled
+    std::shared_ptr<const std::function<void()>> work;
     bool operator<(const Event& other) const { return std::pair(at, sequence) > std::pair(other.at, other.sequence); }
   };
 
-  std::shared_ptr<std::function<void()>> at(std::chrono::nanoseconds delay, std::function<void()> work) {
-    auto shared = std::make_shared<std::function<void()>>(std::move(work));
-    events_.push({clock.monotonic_now() + delay, ++sequence_, shared});
-    return shared;
+  void at(std::chrono::nanoseconds delay, std::function<void()> work) {
+    events_.push({clock.monotonic_now() + delay, ++sequence_, std::make_shared<const std::function<void()>>(std::move(work))});
   }
   void run_for(std::chrono::nanoseconds duration) {
     const MonotonicTime end = clock.monotonic_now() + duration;
@@ -39,11 +37,8 @@ class World {
       const Event event = events_.top();
       events_.pop();
       clock.advance(event.at - clock.monotonic_now());
-      if (*event.work) {
-        const auto work = std::exchange(*event.work, nullptr);
-        work();
-        ++steps;
-      }
+      (*event.work)();
+      ++steps;
     }
     clock.advance(end - clock.monotonic_now());
   }
@@ -62,33 +57,54 @@ class World {
   uint64_t sequence_ = 0;
 };
 
-// One thread of a process. `alive` is the process; its events end with it.
+// One thread of a process. What it has not done when the process dies is dropped then, not when its time comes.
 class Thread final : public TimerExecutor {
  public:
-  Thread(World& world, std::shared_ptr<bool> alive, std::chrono::milliseconds delay_max) : world_(world), alive_(std::move(alive)), delay_max_(delay_max) {}
+  Thread(World& world, std::chrono::milliseconds delay_max) : world_(world), delay_max_(delay_max) {}
+  ~Thread() override { die(); }
+
   void post(std::function<void()> work) override {
     // In order: never before what was posted earlier.
     const MonotonicTime at = std::max(last_, world_.clock.monotonic_now() + world_.between(0ms, delay_max_));
     last_ = at;
-    world_.at(at - world_.clock.monotonic_now(), guarded(std::move(work)));
+    add(at - world_.clock.monotonic_now(), std::move(work));
   }
   std::shared_ptr<void> post_after(std::chrono::nanoseconds delay, std::function<void()> work) override {
-    auto event = world_.at(delay, guarded(std::move(work)));
-    return std::shared_ptr<void>(nullptr, [event](void*) { *event = nullptr; });
+    const uint64_t id = add(delay, std::move(work));
+    return std::shared_ptr<void>(nullptr, [waiting = std::weak_ptr(waiting_), id](void*) { take(waiting, id); });
+  }
+  // Before what the work refers to goes.
+  void die() {
+    const auto waiting = std::exchange(waiting_, nullptr);
   }
 
  private:
-  std::function<void()> guarded(std::function<void()> work) {
-    return [alive = std::weak_ptr(alive_), work = std::move(work)] {
-      if (alive.lock() != nullptr) {
+  using Waiting = std::map<uint64_t, std::function<void()>>;
+
+  uint64_t add(std::chrono::nanoseconds delay, std::function<void()> work) {
+    if (waiting_ == nullptr) {
+      return 0;
+    }
+    waiting_->emplace(++last_id_, std::move(work));
+    world_.at(delay, [waiting = std::weak_ptr(waiting_), id = last_id_] {
+      if (const auto work = take(waiting, id)) {
         work();
       }
-    };
+    });
+    return last_id_;
   }
+  // Empty when it was cancelled, or its process is no more.
+  static std::function<void()> take(const std::weak_ptr<Waiting>& from, uint64_t id) {
+    const auto waiting = from.lock();
+    const auto found = waiting == nullptr ? Waiting::node_type() : waiting->extract(id);
+    return found.empty() ? nullptr : found.mapped();
+  }
+
   World& world_;
-  const std::shared_ptr<bool> alive_;
   const std::chrono::milliseconds delay_max_;
   MonotonicTime last_{};
+  std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();  // null: the process has died
+  uint64_t last_id_ = 0;
 };
 
 // A store whose disk is full at times.
@@ -140,9 +156,14 @@ struct Process {
   }
   void start_threads() {
     alive = std::make_shared<bool>(true);
-    executor = std::make_unique<Thread>(world, alive, 0ms);
-    workers = std::make_unique<Thread>(world, alive, 20ms);
+    executor = std::make_unique<Thread>(world, 0ms);
+    workers = std::make_unique<Thread>(world, 20ms);
     flaky = std::make_unique<FlakyStore>(*disk);
+  }
+
+  void stop_threads() {
+    executor->die();
+    workers->die();
   }
 
   World& world;

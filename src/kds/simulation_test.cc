@@ -108,6 +108,7 @@ void Cluster::kill_global(Disk how) {
       }
     }
   }
+  global.stop_threads();
   global.global.reset();
   global.executor.reset();
   global.workers.reset();
@@ -137,6 +138,7 @@ void Cluster::kill_zone(size_t index, Disk how) {
     return;
   }
   process.alive.reset();
+  process.stop_threads();
   process.zone.reset();
   process.executor.reset();
   process.workers.reset();

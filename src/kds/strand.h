@@ -19,33 +19,32 @@ class Strand : public std::enable_shared_from_this<Strand> {
   void post(std::function<void()> work) {
     {
       const std::lock_guard lock(mutex_);
-      waiting_.push_back(std::move(work));
       if (running_) {
+        waiting_.push_back(std::move(work));
         return;
       }
       running_ = true;
     }
-    run_next();
+    run(std::move(work));
   }
 
  private:
-  void run_next() {
-    executor_.post([self = shared_from_this()] {
-      std::function<void()> work;
-      {
-        const std::lock_guard lock(self->mutex_);
-        work = std::move(self->waiting_.front());
-        self->waiting_.pop_front();
-      }
+  // What is about to run lies with the executor and not with the strand that its owner holds: an executor that ends without
+  // having run it lets go of both.
+  void run(std::function<void()> work) {
+    executor_.post([self = shared_from_this(), work = std::move(work)] {
       work();
+      std::function<void()> next;
       {
         const std::lock_guard lock(self->mutex_);
         self->running_ = !self->waiting_.empty();
         if (!self->running_) {
           return;
         }
+        next = std::move(self->waiting_.front());
+        self->waiting_.pop_front();
       }
-      self->run_next();
+      self->run(std::move(next));
     });
   }
 
