@@ -12,46 +12,56 @@ namespace kuma::kds {
 // Work done in order, one piece at a time, on an executor with many threads: what is written on behalf of one peer.
 //
 // Bound: whoever posts waits for the outcome before he posts more (a Consumer stores one batch at a time). Thread: any.
+// Ownership: what waits lies with the executor, so that one that ends without having done it lets go of it, and of what it
+// holds, which is often somebody who holds this strand.
 class Strand : public std::enable_shared_from_this<Strand> {
  public:
   explicit Strand(Executor& executor) : executor_(executor) {}
 
   void post(std::function<void()> work) {
+    std::shared_ptr<Queue> queue;
     {
       const std::lock_guard lock(mutex_);
-      if (running_) {
-        waiting_.push_back(std::move(work));
+      queue = running_.lock();
+      const bool is_running = queue != nullptr;
+      if (!is_running) {
+        queue = std::make_shared<Queue>();
+        running_ = queue;
+      }
+      queue->push_back(std::move(work));
+      if (is_running) {
         return;
       }
-      running_ = true;
     }
-    run(std::move(work));
+    run(std::move(queue));
   }
 
  private:
-  // What is about to run lies with the executor and not with the strand that its owner holds: an executor that ends without
-  // having run it lets go of both.
-  void run(std::function<void()> work) {
-    executor_.post([self = shared_from_this(), work = std::move(work)] {
-      work();
-      std::function<void()> next;
+  using Queue = std::deque<std::function<void()>>;
+
+  void run(std::shared_ptr<Queue> queue) {
+    executor_.post([self = shared_from_this(), queue = std::move(queue)] {
+      std::function<void()> work;
       {
         const std::lock_guard lock(self->mutex_);
-        self->running_ = !self->waiting_.empty();
-        if (!self->running_) {
+        work = std::move(queue->front());
+        queue->pop_front();
+      }
+      work();
+      {
+        const std::lock_guard lock(self->mutex_);
+        if (queue->empty()) {
+          self->running_.reset();
           return;
         }
-        next = std::move(self->waiting_.front());
-        self->waiting_.pop_front();
       }
-      self->run(std::move(next));
+      self->run(queue);
     });
   }
 
   Executor& executor_;
-  std::mutex mutex_;  // guards what follows
-  std::deque<std::function<void()>> waiting_;
-  bool running_ = false;
+  std::mutex mutex_;             // guards what follows, and the queue
+  std::weak_ptr<Queue> running_;  // none: nothing waits or runs
 };
 
 }  // namespace kuma::kds
