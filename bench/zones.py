@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -15,6 +16,26 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Arrivals(threading.Thread):
+    """Asks the global how many dataplanes it has until it is stopped: when the first and the last came."""
+
+    def __init__(self, url):
+        super().__init__(daemon=True)
+        self.url, self.first, self.last, self.total, self.stopped = url, None, None, 0, threading.Event()
+
+    def run(self):
+        while not self.stopped.wait(0.01):
+            try:
+                with urllib.request.urlopen(self.url, timeout=30) as page:
+                    total = json.load(page)["total"]
+            except OSError:
+                continue
+            if total > self.total:
+                self.last = time.monotonic()
+                self.first = self.first or self.last
+                self.total = total
 
 
 def main(kuma_cp, bench):
@@ -37,13 +58,15 @@ def main(kuma_cp, bench):
                     if control_plane.poll() is not None or time.monotonic() > end:
                         sys.exit("the global did not start: " + pathlib.Path(directory, "log").read_text()[-1000:])
                     time.sleep(0.05)
+            arrivals = Arrivals(f"http://127.0.0.1:{ports['API_SERVER_HTTP']}/meshes/default/dataplanes?size=1")
+            arrivals.start()
             subprocess.run([bench, "--benchmark_filter=TwentyZones"], env={**env, "KUMA_BENCH_KDS_PORT": str(kds)}, check=True, timeout=400)
-            with urllib.request.urlopen(f"http://127.0.0.1:{ports['API_SERVER_HTTP']}/meshes/default/dataplanes?size=1", timeout=30) as page:
-                total = json.load(page)["total"]
+            arrivals.stopped.set()
+            arrivals.join()
             status = pathlib.Path(f"/proc/{control_plane.pid}/status").read_text()
             peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
             fields = pathlib.Path(f"/proc/{control_plane.pid}/stat").read_text().rsplit(")", 1)[1].split()
-            print(f"the global: {total} dataplanes, at most {peak // 1024} MiB, {(int(fields[11]) + int(fields[12])) / 100:.1f} s of CPU")
+            print(f"the global: {arrivals.total} dataplanes, the last {arrivals.last - arrivals.first:.2f} s after the first, at most {peak // 1024} MiB, {(int(fields[11]) + int(fields[12])) / 100:.1f} s of CPU")
         finally:
             control_plane.kill()
             control_plane.wait()
