@@ -87,8 +87,8 @@ class Thread final : public TimerExecutor {
     }
     waiting_->emplace(++last_id_, std::move(work));
     world_.at(delay, [waiting = std::weak_ptr(waiting_), id = last_id_] {
-      if (const auto work = take(waiting, id)) {
-        work();
+      if (const auto due = take(waiting, id)) {
+        due();
       }
     });
     return last_id_;

@@ -2,7 +2,7 @@
 """Whom Prometheus scrapes: the control plane's assignments over HTTP and over gRPC's path, and the real Prometheus that finds
 a target by `kuma_sd_configs`, loses it with its dataplane, and carries its tags as labels.
 
-PROMETHEUS points to the program (Debian's package has it); without one, that part is left out and says so. BIN_DIR points to
+PROMETHEUS points to another program than the one that tools/prometheus.sh builds; without any, that part is left out and says so. BIN_DIR points to
 other programs than those in build."""
 import http.server
 import json
@@ -20,7 +20,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KUMA_CP = pathlib.Path(os.environ.get("BIN_DIR", ROOT / "build/bin")) / "kuma-cp"
-PROMETHEUS = os.environ.get("PROMETHEUS") or shutil.which("prometheus")
+PROMETHEUS = os.environ.get("PROMETHEUS") or shutil.which("prometheus", path=str(ROOT / "build/prometheus")) or shutil.which("prometheus")
 
 
 def free_ports(count):
@@ -127,7 +127,7 @@ class MonitoringTest(unittest.TestCase):
             "name": "shop-1", "scheme": "http", "address": f"127.0.0.1:{self.metrics.server_port}", "metrics_path": "/metrics",
             "labels": {"kuma_io_service": "shop", "kuma_io_services": ",shop,", "version": "v1", "versions": ",v1,"}})
 
-    @unittest.skipIf(PROMETHEUS is None, "left out: no prometheus program here (apt install prometheus, or set PROMETHEUS)")
+    @unittest.skipIf(PROMETHEUS is None, "left out: no Prometheus here (tools/prometheus.sh builds one where there is Go; or set PROMETHEUS)")
     def test_the_real_Prometheus_finds_and_scrapes(self):
         self.dataplane("shop-1")
         config = os.path.join(self.folder.name, "prometheus.yml")

@@ -1,8 +1,9 @@
 #!/bin/bash
 # What needs real processes: kuma-dp with a real Envoy and a control plane that is played, policies seen in requests, names through
-# DNS and two Envoys, zone proxies between network namespaces, several zones, the demo.
+# DNS and two Envoys, the real Prometheus, zone proxies between network namespaces, several zones, the demo.
 set -eu
 cd "$(dirname "$0")/../.."
+tools/prometheus.sh
 python3 tests/e2e/dp_test.py
 python3 tests/e2e/policies_test.py
 python3 tests/e2e/names_test.py
