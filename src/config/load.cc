@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "base/json.h"
+#include "base/nearest.h"
 #include "base/status.h"
 #include "config/fields.h"
 #include "config/names.h"

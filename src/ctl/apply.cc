@@ -1,17 +1,19 @@
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <sstream>
 
+#include "base/errno_text.h"
 #include "base/mustache.h"
 #include "base/status.h"
 #include "ctl/command.h"
 #include "ctl/plan.h"
 #include "ctl/resource_commands.h"
+#include "model/old_names.h"
 #include "model/rest.h"
 
 namespace kuma::ctl {
@@ -41,22 +43,29 @@ absl::StatusOr<std::string> read_url(const Environment& environment, const std::
 absl::StatusOr<std::string> read_file(const std::filesystem::path& path) {
   std::ifstream in(path);
   if (!in) {
-    return absl::NotFoundError(fmt::format("error while reading provided file: open {}: {}", path.string(), std::strerror(errno)));
+    return absl::NotFoundError(fmt::format("error while reading provided file: open {}: {}", path.string(), errno_text(errno)));
   }
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-// The text of a file, a URL, standard input, or of all *.yaml, *.yml and *.json files of a folder in order of name.
-absl::StatusOr<std::string> read_source(const Environment& environment, const std::string& source) {
+struct Source {
+  std::string name;  // as users know it
+  std::string text;
+};
+
+// A file, a URL, standard input, or all *.yaml, *.yml and *.json files of a folder in order of name.
+absl::StatusOr<std::vector<Source>> read_sources(const Environment& environment, const std::string& source) {
   if (source == "-") {
-    return std::string(std::istreambuf_iterator<char>(environment.in), {});
+    return std::vector<Source>{{"standard input", std::string(std::istreambuf_iterator<char>(environment.in), {})}};
   }
   if (source.starts_with("http://") || source.starts_with("https://")) {
-    return read_url(environment, source);
+    KUMA_ASSIGN_OR_RETURN(std::string text, read_url(environment, source));
+    return std::vector<Source>{{source, std::move(text)}};
   }
   std::error_code error;
   if (!std::filesystem::is_directory(source, error)) {
-    return read_file(source);
+    KUMA_ASSIGN_OR_RETURN(std::string text, read_file(source));
+    return std::vector<Source>{{source, std::move(text)}};
   }
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(source, error)) {
@@ -72,37 +81,59 @@ absl::StatusOr<std::string> read_source(const Environment& environment, const st
     return absl::NotFoundError(fmt::format("no *.yaml, *.yml or *.json file in the folder {}", source));
   }
   std::sort(files.begin(), files.end());
-  std::string all;
+  std::vector<Source> sources;
   for (const std::filesystem::path& file : files) {
-    KUMA_ASSIGN_OR_RETURN(const std::string text, read_file(file));
-    all += text + "\n---\n";
+    KUMA_ASSIGN_OR_RETURN(std::string text, read_file(file));
+    sources.push_back({file.string(), std::move(text)});
   }
-  return all;
+  return sources;
 }
 
-std::vector<std::string> split_documents(const std::string& text) {
-  std::vector<std::string> documents(1);
+struct Document {
+  std::string text;
+  size_t line = 1;  // of its first line in the source
+};
+
+std::vector<Document> split_documents(const std::string& text) {
+  std::vector<Document> documents(1);
   std::istringstream lines(text);
+  size_t number = 0;
   for (std::string line; std::getline(lines, line);) {
+    ++number;
     while (!line.empty() && (line.back() == '\r' || (line.back() == ' ' && line.starts_with("---")))) {
       line.pop_back();
     }
     if (line == "---") {
-      documents.emplace_back();
+      documents.push_back({.text = "", .line = number + 1});
     } else {
-      documents.back() += line + "\n";
+      documents.back().text += line + "\n";
     }
   }
-  std::erase_if(documents, [](const std::string& document) {
-    return document.find_first_not_of(" \t\r\n") == std::string::npos;
+  std::erase_if(documents, [](const Document& document) {
+    return document.text.find_first_not_of(" \t\r\n") == std::string::npos;
   });
   return documents;
 }
 
-absl::StatusOr<model::Resource> parse_resource(const Environment& environment, const std::string& text) {
+// A resource with where it came from, for error messages.
+struct Parsed {
+  model::Resource resource;
+  std::string where;  // `a.yaml, document 2 (from line 7)`; empty when there is only one document
+};
+
+// The error with a line that says which document it is about.
+absl::Status located(const absl::Status& status, const std::string& where) {
+  return status.ok() || where.empty() ? status : absl::Status(status.code(), fmt::format("{}\nin {}", message_of(status), where));
+}
+
+// Nothing for a document that has only comments.
+absl::StatusOr<std::optional<model::Resource>> parse_resource(const Environment& environment, const std::string& text) {
   auto document = parse_yaml(text);
   if (!document.ok()) {
     return annotate(document.status(), "YAML contains invalid resource");
+  }
+  if (document->is_null()) {
+    return std::nullopt;
   }
   auto parsed = model::from_rest(environment.registry, *document);
   if (!parsed.ok()) {
@@ -115,9 +146,7 @@ absl::StatusOr<model::Resource> parse_resource(const Environment& environment, c
   Violations strict;
   model::validate_meta(*resource.type, resource.meta, {}, strict);
   if (!strict.empty()) {
-    environment.err << fmt::format(
-        "[WARNING] the name \"{}\" is of the older form, which is only accepted for resources that exist: {}\n",
-        resource.meta.name, strict.list()[0].message);
+    environment.err << model::kOldNameWarning << "\n";
   }
   return std::move(resource);
 }
@@ -140,42 +169,63 @@ std::string dry_run_text(const model::Resource& resource) {
   return resource_yaml(document);
 }
 
+absl::StatusOr<std::vector<Parsed>> read_resources(const Environment& environment, const ApplyFlags& flags,
+                                                   const std::map<std::string, std::string>& variables) {
+  std::vector<Parsed> all;
+  for (const std::string& file : flags.files) {
+    KUMA_ASSIGN_OR_RETURN(const std::vector<Source> sources, read_sources(environment, file));
+    for (const Source& source : sources) {
+      if (source.text.empty() && sources.size() == 1) {
+        return absl::InvalidArgumentError("no resource(s) passed to apply");
+      }
+      const std::vector<Document> documents = split_documents(source.text);
+      for (size_t i = 0; i < documents.size(); ++i) {
+        std::string where = documents.size() > 1                                ? fmt::format("{}, document {} (from line {})", source.name, i + 1, documents[i].line)
+                            : sources.size() > 1 || flags.files.size() > 1 ? source.name
+                                                                                : "";
+        auto rendered = variables.empty() ? documents[i].text : render_mustache(documents[i].text, variables);
+        if (!rendered.ok()) {
+          return located(rendered.status(), where);
+        }
+        auto resource = parse_resource(environment, *rendered);
+        if (!resource.ok()) {
+          return located(resource.status(), where);
+        }
+        if (*resource) {
+          all.push_back({**std::move(resource), std::move(where)});
+        }
+      }
+    }
+  }
+  return all;
+}
+
 absl::Status apply(const Invocation& invocation, const ApplyFlags& flags) {
   const Environment& environment = invocation.environment;
   KUMA_ASSIGN_OR_RETURN(const auto pairs, parse_pairs("var", flags.variables));
   const std::map<std::string, std::string> variables(pairs.begin(), pairs.end());
 
-  std::vector<model::Resource> resources;
-  for (const std::string& source : flags.files) {
-    KUMA_ASSIGN_OR_RETURN(const std::string text, read_source(environment, source));
-    if (text.empty()) {
-      return absl::InvalidArgumentError("no resource(s) passed to apply");
-    }
-    for (const std::string& document : split_documents(text)) {
-      std::string rendered = document;
-      if (!variables.empty()) {
-        KUMA_ASSIGN_OR_RETURN(rendered, render_mustache(document, variables));
-      }
-      KUMA_ASSIGN_OR_RETURN(model::Resource resource, parse_resource(environment, rendered));
-      resources.push_back(std::move(resource));
-    }
-  }
+  KUMA_ASSIGN_OR_RETURN(const std::vector<Parsed> parsed, read_resources(environment, flags, variables));
   KUMA_ASSIGN_OR_RETURN(const ApiClient client, invocation.client());
   if (flags.dry_run) {
-    for (size_t i = 0; i < resources.size(); ++i) {
-      environment.out << (i == 0 ? "" : "---\n") << dry_run_text(resources[i]);
+    for (size_t i = 0; i < parsed.size(); ++i) {
+      environment.out << (i == 0 ? "" : "---\n") << dry_run_text(parsed[i].resource);
     }
     return absl::OkStatus();
   }
   if (flags.plan) {
+    std::vector<model::Resource> resources;
+    for (const Parsed& one : parsed) {
+      resources.push_back(one.resource);
+    }
     KUMA_ASSIGN_OR_RETURN(const std::vector<json::value> answers, plan(client, resources));
     for (const json::value& answer : answers) {
       environment.out << plan_text(answer);
     }
     return absl::OkStatus();
   }
-  for (const model::Resource& resource : resources) {
-    KUMA_RETURN_IF_ERROR(upsert(client, resource));
+  for (const Parsed& one : parsed) {
+    KUMA_RETURN_IF_ERROR(located(upsert(client, one.resource), one.where));
   }
   return absl::OkStatus();
 }

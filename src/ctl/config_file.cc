@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 
+#include "base/errno_text.h"
 #include "base/json.h"
 #include "base/status.h"
 
@@ -300,7 +300,7 @@ absl::StatusOr<Configuration> load_or_create(const std::filesystem::path& file) 
   std::stringstream text;
   text << in.rdbuf();
   if (!in) {
-    return absl::UnavailableError(fmt::format("Failed to read configuration from file \"{}\": {}", file.string(), std::strerror(errno)));
+    return absl::UnavailableError(fmt::format("Failed to read configuration from file \"{}\": {}", file.string(), errno_text(errno)));
   }
   auto configuration = parse_configuration(text.str());
   if (!configuration.ok()) {
@@ -324,11 +324,11 @@ absl::Status save(const Configuration& configuration, const std::filesystem::pat
   const std::string temporary = file.string() + ".new";
   const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (descriptor < 0) {
-    return failed(std::strerror(errno));
+    return failed(errno_text(errno));
   }
   const std::string text = to_yaml(configuration);
   const bool written = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const std::string cause = written ? "" : std::strerror(errno);
+  const std::string cause = written ? "" : errno_text(errno);
   ::close(descriptor);
   if (!written) {
     ::unlink(temporary.c_str());

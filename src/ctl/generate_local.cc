@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 
+#include "base/errno_text.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "security/certificate.h"
@@ -25,7 +25,7 @@ absl::StatusOr<std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(in), {});
   if (!in) {
-    return absl::NotFoundError(fmt::format("open {}: {}", path, std::strerror(errno)));
+    return absl::NotFoundError(fmt::format("open {}: {}", path, errno_text(errno)));
   }
   return text;
 }
@@ -38,10 +38,10 @@ absl::Status write_file(const Environment& environment, const std::string& path,
   }
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (descriptor < 0) {
-    return absl::UnavailableError(fmt::format("could not write {}: {}", path, std::strerror(errno)));
+    return absl::UnavailableError(fmt::format("could not write {}: {}", path, errno_text(errno)));
   }
   const bool written = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const std::string cause = written ? "" : std::strerror(errno);
+  const std::string cause = written ? "" : errno_text(errno);
   ::close(descriptor);
   return written ? absl::OkStatus() : absl::UnavailableError(fmt::format("could not write {}: {}", path, cause));
 }

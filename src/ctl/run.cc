@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/cli.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "ctl/command.h"
@@ -32,22 +34,15 @@ int fail(const Environment& environment, std::string_view message) {
 }
 
 int fail_with_usage(const Environment& environment, CLI::App* app, std::string_view message) {
-  environment.err << "Error: " << message << "\n" << app->help() << "\n";
+  environment.err << "Error: " << message << "\n" << usage_of(*app) << "\n";
   return 1;
 }
 
 // Arguments that are no flags fall through to the root, wherever they stand.
 int run_command(const CLI::App& root, Command& command, const Environment& environment) {
   command.arguments = root.remaining(true);
-  for (const std::string& argument : command.arguments) {
-    if (argument.size() > 1 && argument.starts_with("--")) {
-      return fail_with_usage(environment, command.app,
-                             fmt::format("unknown flag: {}", argument.substr(0, argument.find('='))));
-    }
-    if (argument.size() > 1 && argument[0] == '-') {
-      return fail_with_usage(environment, command.app,
-                             fmt::format("unknown shorthand flag: '{}' in {}", argument[1], argument));
-    }
+  if (const auto problem = unknown_flag(command.arguments)) {
+    return fail_with_usage(environment, command.app, *problem);
   }
   if (command.arguments.size() != command.positionals) {
     return fail_with_usage(environment, command.app,
@@ -66,6 +61,38 @@ int run_command(const CLI::App& root, Command& command, const Environment& envir
   }
   const absl::Status status = command.action();
   return status.ok() ? 0 : fail(environment, message_of(status));
+}
+
+// A group by itself, or with a word that is none of its commands: its help. The word that was nearly right is said apart.
+int show_group(const CLI::App& root, CLI::App* group, const Environment& environment) {
+  const std::vector<std::string> extras = root.remaining(true);
+  if (const auto problem = unknown_flag(extras)) {
+    return fail_with_usage(environment, group, *problem);
+  }
+  environment.out << usage_of(*group);
+  if (!extras.empty()) {
+    std::vector<std::string> known;
+    for (const CLI::App* command : group->get_subcommands([](CLI::App*) { return true; })) {
+      known.push_back(command->get_name());
+    }
+    const std::string nearest = nearest_name(extras[0], known);
+    environment.err << fmt::format("{}: there is no command \"{}\"{}\n", group->get_name(), extras[0],
+                                   nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest));
+  }
+  return 0;
+}
+
+void add_completion(CommandTree& tree) {
+  Command& command = tree.leaf(tree.root(), "completion", "Print a completion script for bash, fish, powershell or zsh", 1);
+  command.action = [&tree, &command]() -> absl::Status {
+    const std::string& shell = command.arguments[0];
+    const std::optional<std::string> script = completion_script(shell, tree.root());
+    if (!script) {
+      return absl::InvalidArgumentError(fmt::format("unknown shell \"{}\"; it is bash, fish, powershell or zsh", shell));
+    }
+    tree.invocation().environment.out << *script;
+    return absl::OkStatus();
+  };
 }
 
 }  // namespace
@@ -166,6 +193,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
 
   CommandTree tree(root, invocation);
   add_apply(tree);
+  add_completion(tree);
   add_explain(tree);
   add_config(tree);
   add_delete(tree);
@@ -176,12 +204,16 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
 
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    if (!reversed.empty() && reversed.back() == "help") {  // `help get mesh` is `get mesh --help`
+      reversed.back() = "--help";
+      std::rotate(reversed.begin(), reversed.end() - 1, reversed.end());
+    }
     root.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    environment.out << deepest(&root)->help();
+    environment.out << usage_of(*deepest(&root));
     return 0;
   } catch (const CLI::ParseError& error) {
-    return fail_with_usage(environment, deepest(&root), error.what());
+    return fail_with_usage(environment, deepest(&root), parse_error_text(error));
   }
   if (!set_log_level(invocation.log_level)) {
     return fail(environment, fmt::format("unknown log level \"{}\"", invocation.log_level));
@@ -192,8 +224,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
       return run_command(root, *command, environment);
     }
   }
-  environment.out << named->help();
-  return 0;
+  return show_group(root, named, environment);
 }
 
 }  // namespace kuma::ctl

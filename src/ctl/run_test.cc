@@ -95,6 +95,36 @@ TEST_F(KumactlTest, Says_how_many_arguments_a_command_takes) {
 TEST_F(KumactlTest, Names_an_unknown_flag) {
   EXPECT_EQ(kumactl({"get", "meshes", "--frobnicate=1"}), 1);
   EXPECT_THAT(err_, StartsWith("Error: unknown flag: --frobnicate\n"));
+  EXPECT_THAT(err_, HasSubstr("Usage: kumactl get meshes [OPTIONS]"));
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{"--frobnicate"}, {"get", "--frobnicate"}}) {
+    EXPECT_EQ(kumactl(arguments), 1);
+    EXPECT_THAT(err_, StartsWith("Error: unknown flag: --frobnicate\n"));
+  }
+  EXPECT_EQ(kumactl({"get", "meshes", "--size"}), 1);
+  EXPECT_THAT(err_, StartsWith("Error: flag needs an argument: --size\n"));
+}
+
+TEST_F(KumactlTest, Says_which_command_a_mistyped_one_may_mean) {
+  EXPECT_EQ(kumactl({"get", "health-checks"}), 0);
+  EXPECT_EQ(err_, "get: there is no command \"health-checks\"; did you mean \"healthchecks\"?\n");
+  EXPECT_EQ(kumactl({"xyzzy"}), 0);
+  EXPECT_EQ(err_, "kumactl: there is no command \"xyzzy\"\n");
+}
+
+TEST_F(KumactlTest, Helps_with_a_command) {
+  EXPECT_EQ(kumactl({"help", "get", "mesh"}), 0);
+  EXPECT_THAT(out_, HasSubstr("Usage: kumactl get mesh [OPTIONS]"));
+  EXPECT_EQ(kumactl({"help"}), 0);
+  EXPECT_THAT(out_, HasSubstr("Usage: kumactl [OPTIONS]"));
+  EXPECT_TRUE(calls_.empty());
+}
+
+TEST_F(KumactlTest, Prints_completion_scripts) {
+  EXPECT_EQ(kumactl({"completion", "tcsh"}), 1);
+  EXPECT_EQ(err_, "Error: unknown shell \"tcsh\"; it is bash, fish, powershell or zsh\n");
+  EXPECT_EQ(kumactl({"completion", "bash"}), 0);
+  EXPECT_THAT(out_, HasSubstr("complete -F _kumactl kumactl"));
+  EXPECT_THAT(out_, HasSubstr("\" get meshes\""));
 }
 
 TEST_F(KumactlTest, Prints_help_and_succeeds_for_a_group_without_a_known_command) {
@@ -155,7 +185,9 @@ TEST_F(KumactlTest, Says_that_nothing_was_found) {
 TEST_F(KumactlTest, Refuses_invalid_documents_before_sending_any) {
   const std::string good = "type: Mesh\nname: m1\n";
   EXPECT_EQ(kumactl({"apply", "-f", "-"}, good + "---\ntype: Mesh\nname: m2\nmtls: {enabledBackend: nope}\n"), 1);
-  EXPECT_EQ(err_, "Error: YAML contains invalid resource: mtls.enabledBackend: has to be set to one of the backends in the mesh\n");
+  EXPECT_EQ(err_,
+            "Error: YAML contains invalid resource: mtls.enabledBackend: has to be set to one of the backends in the mesh\n"
+            "in standard input, document 2 (from line 4)\n");
   EXPECT_EQ(kumactl({"apply", "-f", "-"}, "type: Foo\nname: m1\n"), 1);
   EXPECT_EQ(err_, "Error: YAML contains invalid resource: invalid resource type \"Foo\"\n");
   EXPECT_EQ(kumactl({"apply", "-f", "-"}, "type: Mesh\nname: [\n"), 1);
@@ -169,7 +201,7 @@ TEST_F(KumactlTest, Refuses_nothing_and_missing_files) {
   EXPECT_EQ(kumactl({"apply", "-f", "-"}, ""), 1);
   EXPECT_EQ(err_, "Error: no resource(s) passed to apply\n");
   EXPECT_EQ(kumactl({"apply", "-f", "/nowhere/x.yaml"}), 1);
-  EXPECT_EQ(err_, "Error: error while reading provided file: open /nowhere/x.yaml: No such file or directory\n");
+  EXPECT_EQ(err_, "Error: error while reading provided file: open /nowhere/x.yaml: no such file or directory\n");
   std::filesystem::create_directories(home_ / "empty");
   EXPECT_EQ(kumactl({"apply", "-f", (home_ / "empty").string()}), 1);
   EXPECT_THAT(err_, HasSubstr("no *.yaml, *.yml or *.json file in the folder"));
@@ -179,6 +211,36 @@ TEST_F(KumactlTest, Fails_when_a_URL_does_not_answer_200) {
   answer("GET /x.yaml", 404, "");
   EXPECT_EQ(kumactl({"apply", "-f", "http://example.invalid/x.yaml"}), 1);
   EXPECT_THAT(err_, StartsWith("Error: error while retrieving URL"));
+}
+
+TEST_F(KumactlTest, Says_which_file_of_a_folder_is_wrong) {
+  write("all/a.yaml", "type: Mesh\nname: m1\n");
+  const std::string bad = write("all/b.yaml", "type: Foo\nname: m2\n");
+  EXPECT_EQ(kumactl({"apply", "-f", (home_ / "all").string()}), 1);
+  EXPECT_EQ(err_, "Error: YAML contains invalid resource: invalid resource type \"Foo\"\nin " + bad + "\n");
+}
+
+TEST_F(KumactlTest, Says_which_document_the_server_refuses) {
+  answer("GET /meshes/m1", 200, "{}");
+  answer("PUT /meshes/m1", 200, "");
+  answer("GET /meshes/m2", 200, "{}");
+  answer("PUT /meshes/m2", 405, R"({"title":"Method not Allowed","detail":"Method not allowed"})");
+  EXPECT_EQ(kumactl({"apply", "-f", "-"}, "type: Mesh\nname: m1\n---\ntype: Mesh\nname: m2\n"), 1);
+  EXPECT_EQ(err_, "Error: Method not Allowed (Method not allowed)\nin standard input, document 2 (from line 4)\n");
+}
+
+TEST_F(KumactlTest, Skips_documents_that_have_only_comments) {
+  answer("GET /meshes/m1", 200, "{}");
+  answer("PUT /meshes/m1", 200, "");
+  EXPECT_EQ(kumactl({"apply", "-f", "-"}, "# who made this\n---\ntype: Mesh\nname: m1\n---\n# the end\n"), 0) << err_;
+  EXPECT_EQ(calls_.size(), 3u);
+}
+
+TEST_F(KumactlTest, Warns_of_names_in_the_older_form) {
+  answer("GET /meshes/a_b", 200, "{}");
+  answer("PUT /meshes/a_b", 200, "");
+  EXPECT_EQ(kumactl({"apply", "-f", "-"}, "type: Mesh\nname: a_b\n"), 0);
+  EXPECT_THAT(err_, StartsWith("[WARNING] Kuma 2.5.x introduces more strict validation rules for resource name"));
 }
 
 TEST_F(KumactlTest, Applies_many_documents_in_order_with_variables) {

@@ -15,6 +15,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/errno_text.h"
 #include "base/status.h"
 #include "dp/access_log_line.h"
 #include "dp/files.h"

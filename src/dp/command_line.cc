@@ -4,10 +4,10 @@
 #include <map>
 
 #include "CLI/CLI.hpp"
+#include "base/cli.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "base/version.h"
-#include "dp/completion.h"
 
 namespace kuma::dp {
 namespace {
@@ -207,29 +207,7 @@ Tree::Tree() {
 CLI::App* Tree::named() { return root.get_subcommands().empty() ? &root : root.get_subcommands().front(); }
 
 UsageError usage_error(CLI::App* app, std::string_view message) {
-  return {fmt::format("Error: {}\n{}\n", message, app->help())};
-}
-
-// Flags that no one knows stay behind with the positional arguments.
-std::optional<std::string> unknown_flag(const std::vector<std::string>& extras) {
-  for (const std::string& extra : extras) {
-    if (extra.size() > 2 && extra.starts_with("--")) {
-      return fmt::format("unknown flag: {}", extra.substr(0, extra.find('=')));
-    }
-    if (extra.size() > 1 && extra[0] == '-' && extra != "--") {
-      return fmt::format("unknown shorthand flag: '{}' in {}", extra[1], extra);
-    }
-  }
-  return std::nullopt;
-}
-
-// What CLI11 says of a missing value, in the words of before.
-std::string parse_error_text(const CLI::ParseError& error) {
-  const std::string text = error.what();
-  if (error.get_name() == "ArgumentMismatch") {
-    return fmt::format("flag needs an argument: {}", text.substr(0, text.find_first_of(": ")));
-  }
-  return text;
+  return {fmt::format("Error: {}\n{}\n", message, usage_of(*app))};
 }
 
 std::variant<PrintCommand, UsageError, RunCommand, WaitCommand> interpret(Tree& tree) {
@@ -244,18 +222,18 @@ std::variant<PrintCommand, UsageError, RunCommand, WaitCommand> interpret(Tree& 
       return UsageError{
           fmt::format("Error: unknown command \"{}\" for \"kuma-dp\"\nRun 'kuma-dp --help' for usage.\n", extras[0])};
     }
-    return PrintCommand{tree.root.help()};
+    return PrintCommand{usage_of(tree.root)};
   }
   if (named == tree.help) {
     const CLI::App* about = nullptr;
     for (CLI::App* command : tree.root.get_subcommands([](CLI::App*) { return true; })) {
       about = !extras.empty() && command->get_name() == extras[0] ? command : about;
     }
-    return PrintCommand{about == nullptr ? tree.root.help() : about->help()};
+    return PrintCommand{usage_of(about == nullptr ? tree.root : *about)};
   }
   if (named == tree.completion) {
-    std::optional<std::string> script = extras.size() == 1 ? completion_script(extras[0]) : std::nullopt;
-    return script ? PrintCommand{*std::move(script)} : PrintCommand{named->help()};
+    std::optional<std::string> script = extras.size() == 1 ? completion_script(extras[0], tree.root) : std::nullopt;
+    return PrintCommand{script ? *std::move(script) : usage_of(*named)};
   }
   if (!extras.empty()) {
     return usage_error(named, fmt::format("unknown command \"{}\" for \"kuma-dp {}\"", extras[0], named->get_name()));
@@ -286,7 +264,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     tree.root.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    return {.command = PrintCommand{tree.named()->help()}, .warnings = ""};
+    return {.command = PrintCommand{usage_of(*tree.named())}, .warnings = ""};
   } catch (const CLI::ParseError& error) {
     return {.command = usage_error(tree.named(), parse_error_text(error)), .warnings = ""};
   }

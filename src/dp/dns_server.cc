@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/errno_text.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "dp/dns_message.h"

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/errno_text.h"
 #include "base/status.h"
 #include "dp/dns_message.h"
 #include "dp/files.h"

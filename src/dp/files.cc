@@ -4,11 +4,10 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <cctype>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 
+#include "base/errno_text.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "dp/fd.h"
@@ -41,14 +40,6 @@ absl::StatusOr<std::string> read_all(int fd, const std::string& path) {
 }
 
 }  // namespace
-
-std::string errno_text(int error) {
-  std::string text = std::strerror(error);
-  if (!text.empty()) {
-    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  }
-  return text;
-}
 
 absl::StatusOr<std::string> read_file(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

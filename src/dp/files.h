@@ -12,9 +12,6 @@ namespace kuma::dp {
 
 inline constexpr size_t kFileSizeMax = 16 * 1024 * 1024;
 
-// The system's text of an errno, in lower case.
-std::string errno_text(int error);
-
 absl::StatusOr<std::string> read_file(const std::string& path);
 // All of standard input.
 absl::StatusOr<std::string> read_standard_input();

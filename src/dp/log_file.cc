@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/errno_text.h"
 #include "base/status.h"
 #include "dp/files.h"
 #include "fmt/chrono.h"

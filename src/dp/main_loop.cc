@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/errno_text.h"
 #include "base/status.h"
 #include "dp/files.h"
 

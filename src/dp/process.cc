@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/errno_text.h"
 #include "base/status.h"
 #include "dp/files.h"
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "model/old_names.h"
 #include "model/resource_type.h"
 #include "model/rest.h"
 
@@ -11,10 +12,6 @@ namespace {
 // How the reference writes times that are not known.
 constexpr std::string_view kNoTime = "0001-01-01T00:00:00Z";
 
-constexpr std::string_view kOldNameWarning =
-    "[WARNING] Kuma 2.5.x introduces more strict validation rules for resource name, it must consist of lower case "
-    "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character. You can't CREATE "
-    "resources with invalid names anymore, but it's possible to UPDATE such resources until Kuma 2.7.x is released.";
 
 absl::StatusOr<std::string> check_name(const model::Resource& resource) {
   Violations strict;
@@ -27,7 +24,7 @@ absl::StatusOr<std::string> check_name(const model::Resource& resource) {
   if (!lenient.empty()) {
     return absl::InvalidArgumentError(strict.text());
   }
-  return std::string(kOldNameWarning);
+  return std::string(model::kOldNameWarning);
 }
 
 }  // namespace
