@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "config/client_authorities.h"
 #include "config/load.h"
 #include "insight/dataplane_gc.h"
 #include "insight/finalizer.h"
@@ -58,6 +59,18 @@ model::Registry make_registry() {
     types.push_back(std::move(type));
   }
   return model::Registry(std::move(types));
+}
+
+// The variable that moves a server to another port.
+std::string_view port_variable(std::string_view server) {
+  for (const auto& [name, variable] : {std::pair("diagnostics", "KUMA_DIAGNOSTICS_SERVER_PORT"), std::pair("api-server", "KUMA_API_SERVER_HTTP_PORT"),
+                                       std::pair("api-server-tls", "KUMA_API_SERVER_HTTPS_PORT"), std::pair("dp-server", "KUMA_DP_SERVER_PORT"),
+                                       std::pair("mads-server", "KUMA_MONITORING_ASSIGNMENT_SERVER_PORT")}) {
+    if (server == name) {
+      return variable;
+    }
+  }
+  return "";
 }
 
 absl::StatusOr<std::string> read_file(const std::string& path) {
@@ -387,13 +400,14 @@ absl::Status ControlPlane::Impl::start_vips() {
 
 absl::Status ControlPlane::Impl::listen(net::ServerOptions options, net::HttpHandler handler, const std::function<void(net::Server&)>& prepare) {
   const size_t body_size_max = options.limits.body_size_max = config.api_server.body_size_max;
+  const std::string name = options.name;
   auto server = std::make_unique<net::Server>(loops, std::move(options));
   server->handle_http(std::move(handler));
   server->on_body_too_large([body_size_max](const net::HttpRequest&) { return api::body_too_large(body_size_max); });
   if (prepare) {
     prepare(*server);
   }
-  KUMA_RETURN_IF_ERROR(server->start());
+  KUMA_RETURN_IF_ERROR(annotate(server->start(), "{} (its port: {})", name, port_variable(name)));
   servers.push_back(std::move(server));
   return absl::OkStatus();
 }
@@ -447,9 +461,7 @@ absl::Status ControlPlane::Impl::start_api() {
   }
   if (config.api_server.https.enabled) {
     KUMA_ASSIGN_OR_RETURN(net::TlsServerConfig tls, tls_config(config.api_server.https.tls));
-    if (!config.api_server.https.tls_ca_file.empty()) {
-      KUMA_ASSIGN_OR_RETURN(tls.client_ca_pem, read_file(config.api_server.https.tls_ca_file));
-    }
+    KUMA_ASSIGN_OR_RETURN(tls.client_ca_pem, config::client_authorities(config.api_server));
     tls.require_client_certificate = config.api_server.https.require_client_cert;
     net::ServerOptions options{.name = "api-server-tls", .address = config.api_server.https.interface, .port = static_cast<uint16_t>(config.api_server.https.port)};
     KUMA_ASSIGN_OR_RETURN(options.tls, net::make_tls_server(tls));

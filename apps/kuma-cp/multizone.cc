@@ -130,7 +130,7 @@ struct Multizone::Impl {
     options.limits.outbound_queue_max = kTypesMax * options.limits.grpc_message_size_max;
     server = std::make_unique<net::Server>(loops, std::move(options));
     kds::serve_global(*server, *global, !settings.disable_sotw);
-    return server->start();
+    return annotate(server->start(), "kds-server (its port: KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT)");
   }
 
   absl::Status start_zone() {

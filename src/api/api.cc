@@ -5,11 +5,13 @@
 #include "api/access.h"
 #include "api/cors.h"
 #include "api/gui.h"
+#include "api/refusal_log.h"
 #include "api/request_metrics.h"
 #include "api/response.h"
 #include "api/routes.h"
 #include "api/titles.h"
 #include "api/words.h"
+#include "base/log.h"
 #include "base/status.h"
 
 namespace kuma::api {
@@ -106,7 +108,8 @@ class Api {
         cors_(deps_.config.api_server),
         gui_(deps_.config),
         router_(deps_.config.api_server.base_path),
-        metrics_(deps_.metrics, "api_server", deps_.clock) {
+        metrics_(deps_.metrics, "api_server", deps_.clock),
+        refusals_(deps_.clock) {
     add_routes();
   }
 
@@ -123,6 +126,9 @@ class Api {
     }
     auto user = authenticate(http, deps_);
     if (!user.ok()) {
+      if (const auto line = refusals_.line_for(http, message_of(user.status()))) {
+        log_->warn("{}", *line);
+      }
       return reply.send(error_response(user.status(), "Invalid authentication data"));
     }
     Request request;
@@ -202,6 +208,8 @@ class Api {
   Gui gui_;
   Router router_;
   RequestMetrics metrics_;
+  RefusalLog refusals_;
+  const std::shared_ptr<spdlog::logger> log_ = make_logger("api");
 };
 
 }  // namespace

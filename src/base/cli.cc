@@ -53,7 +53,9 @@ std::string bash_script(const std::string& program, const CommandTable& table) {
   std::vector<std::string> paths;
   std::string cases;
   for (const auto& [path, entry] : table) {
-    paths.push_back(fmt::format("\"{}\"", path));
+    if (!path.empty()) {
+      paths.push_back(fmt::format("\"{}\"", path));
+    }
     cases += fmt::format("    \"{}\") words=\"{}\"; files={} ;;\n", path, fmt::join(entry.words, " "), entry.takes_files ? "yes" : "");
   }
   return fmt::format(

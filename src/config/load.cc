@@ -166,6 +166,21 @@ void complete_auth(DpServer& dp_server, bool is_kubernetes) {
   }
 }
 
+// Settings that the reference acts on and this control plane does not: better said than missed.
+void warn_of_settings_without_effect(const Config& config, std::vector<std::string>& warnings) {
+  const auto warn_if = [&](bool is_set, std::string_view setting, std::string_view why) {
+    if (is_set) {
+      warnings.push_back(fmt::format("the setting {} has no effect: {}", setting, why));
+    }
+  };
+  warn_if(!config.tracing.open_telemetry_endpoint.empty(), "tracing.openTelemetry.endpoint", "the control plane itself is not traced");
+  warn_if(config.diagnostics.debug_endpoints, "diagnostics.debugEndpoints", "there are no profiles to serve; use perf");
+  warn_if(config.reports_enabled, "reports.enabled", "no usage statistics are sent");
+  const ApiServer& api = config.api_server;
+  warn_if(!api.auth_client_certs_dir.empty() && api.authn.type != "adminClientCerts" && !api.https.require_client_cert,
+          "apiServer.auth.clientCertsDir", "clients are asked for certificates only with apiServer.authn.type adminClientCerts or apiServer.https.requireClientCert");
+}
+
 // A global and the zones of one machine may share a work dir, but never a store.
 std::string store_file_name(const Config& config) {
   if (config.is_global()) {
@@ -239,6 +254,7 @@ absl::StatusOr<LoadedConfig> load_config(const std::string& file, const Environm
   const auto home = environment.find("HOME");
   complete_config(loaded.config, home == environment.end() ? "" : home->second);
   KUMA_RETURN_IF_ERROR(annotate(validate_config(loaded.config), "Invalid configuration"));
+  warn_of_settings_without_effect(loaded.config, loaded.warnings);
   return loaded;
 }
 

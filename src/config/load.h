@@ -18,7 +18,7 @@ Environment process_environment();
 struct LoadedConfig {
   Config config;
   // One sentence each, for the log: names in the file and KUMA_ variables that nothing reads, with the nearest known
-  // name.
+  // name, and settings that are known but have no effect.
   std::vector<std::string> warnings;
 };
 

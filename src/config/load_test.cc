@@ -125,6 +125,19 @@ TEST_F(LoadConfig, Warns_of_unknown_variables_but_not_of_those_of_other_programs
                           "KUMA_STORE_TYPE?"));
 }
 
+TEST_F(LoadConfig, Warns_of_settings_that_have_no_effect_here) {
+  const LoadedConfig loaded = load("", {{"KUMA_TRACING_OPENTELEMETRY_ENDPOINT", "collector:4317"},
+                                        {"KUMA_DIAGNOSTICS_DEBUG_ENDPOINTS", "true"},
+                                        {"KUMA_REPORTS_ENABLED", "true"},
+                                        {"KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR", "/certs"}});
+  EXPECT_THAT(loaded.warnings, ElementsAre(HasSubstr("tracing.openTelemetry.endpoint has no effect"),
+                                           HasSubstr("diagnostics.debugEndpoints has no effect"),
+                                           HasSubstr("reports.enabled has no effect"),
+                                           HasSubstr("apiServer.auth.clientCertsDir has no effect")));
+  EXPECT_THAT(load("", {{"KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR", "/certs"}, {"KUMA_API_SERVER_AUTHN_TYPE", "adminClientCerts"}}).warnings,
+              IsEmpty());
+}
+
 TEST_F(LoadConfig, Lets_the_environment_win_over_the_file_and_the_file_over_defaults) {
   const LoadedConfig loaded =
       load("mode: global\ndpServer: {port: 1234}\napiServer: {http: {port: 99}}", {{"KUMA_DP_SERVER_PORT", "4321"}});

@@ -134,6 +134,7 @@ Problems check_global(const MultizoneGlobal& global) {
   kds.add_if(!is_positive(global.refresh_interval), ".RefreshInterval must be positive");
   kds.add_if(!is_positive(global.zone_insight_flush_interval), ".ZoneInsightFlushInterval must be positive");
   check_tls(global.tls, kds);
+  kds.add_if(global.max_msg_size <= 0, ".MaxMsgSize must be positive");
   kds.add_if(global.auth_type != "none" && global.auth_type != "cpToken", ".Auth.Type \"{}\" is unknown; it is none or cpToken", global.auth_type);
   const bool polls = is_positive(global.zone_health_check.poll_interval);
   const bool times_out = is_positive(global.zone_health_check.timeout);
@@ -156,6 +157,7 @@ Problems check_zone(const MultizoneZone& zone) {
                     "unsupported scheme \"{}\" in zone GlobalAddress. Use one of [grpc grpcs]",
                     url ? std::string(url->scheme()) : "");
   }
+  problems.add_if(zone.max_msg_size <= 0, "KDS validation failed: .MaxMsgSize must be positive");
   problems.add_if(!zone.root_ca_file.empty() && !has_certificate(zone.root_ca_file),
                   "KDS validation failed: .RootCaFile {} cannot be read as a PEM certificate", zone.root_ca_file);
   return problems;
@@ -281,6 +283,9 @@ Problems check_dp_server(const DpServer& dp_server) {
   Problems problems("Dp Server validation failed");
   problems.add_if(dp_server.port > kPortMax, ".Port must be in the range [0, 65535]");
   check_tls(dp_server.tls, problems);
+  const std::string& type = dp_server.auth.type;
+  problems.add_if(!type.empty() && type != "dpToken" && type != "serviceAccountToken" && type != "none",
+                  ".Auth.Type should be either dpToken, serviceAccountToken or none");
   const auto check_type = [&](const DpServer::Authn::Proxy& proxy, std::string_view name, std::string_view token) {
     problems.add_if(proxy.type != token && proxy.type != "serviceAccountToken" && proxy.type != "none",
                     ".Authn.{}.Type should be either {}, serviceAccountToken or none", name, token);
@@ -295,6 +300,7 @@ Problems check_dns(const DnsServer& dns) {
   Problems problems("DNSServer validation failed");
   problems.add_if(!is_cidr(dns.cidr), "CIDR must be valid");
   problems.add_if(dns.service_vip_port == 0, "port can't be 0");
+  problems.add_if(dns.service_vip_port > kPortMax, ".ServiceVipPort must be in the range [1, 65535]");
   return problems;
 }
 
@@ -324,6 +330,7 @@ void check_proxies_side(const Config& config, Problems& problems) {
   problems.add(check_mads(config.monitoring_assignment_server));
   Problems metrics("Metrics validation failed");
   metrics.add_if(config.metrics.dataplane.subscription_limit < 0, "SubscriptionLimit should be positive or equal 0");
+  metrics.add_if(!is_positive(config.metrics.dataplane.idle_timeout), ".Dataplane.IdleTimeout must be positive");
   problems.add(metrics);
 }
 
@@ -335,6 +342,7 @@ absl::Status validate_config(const Config& config) {
                   "Mode validation failed: invalid mode. Available modes: standalone, zone, global");
   if (config.is_global()) {
     problems.add(check_global(config.multizone.global));
+    problems.add_if(!is_positive(config.metrics.zone.idle_timeout), "Metrics validation failed: .Zone.IdleTimeout must be positive");
   } else {
     check_proxies_side(config, problems);
   }

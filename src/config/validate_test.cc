@@ -120,6 +120,8 @@ TEST(ValidateConfig, Rejects_wrong_settings_of_monitoring_and_metrics) {
               HasSubstr(".AssignmentRefreshInterval must be positive"));
   EXPECT_EQ(problem([](Config& c) { c.metrics.dataplane.subscription_limit = -1; }),
             "Metrics validation failed: SubscriptionLimit should be positive or equal 0");
+  EXPECT_EQ(problem([](Config& c) { c.metrics.dataplane.idle_timeout = 0s; }),
+            "Metrics validation failed: .Dataplane.IdleTimeout must be positive");
 }
 
 TEST(ValidateConfig, Rejects_stores_that_do_not_exist_or_not_yet) {
@@ -198,6 +200,7 @@ TEST(ValidateConfig, Rejects_wrong_DNS_and_inter_CP_settings) {
   }
   EXPECT_EQ(problem([](Config& c) { c.dns_server.cidr = "fd00::/64"; }), "fine");
   EXPECT_THAT(problem([](Config& c) { c.dns_server.service_vip_port = 0; }), HasSubstr("port can't be 0"));
+  EXPECT_THAT(problem([](Config& c) { c.dns_server.service_vip_port = 65536; }), HasSubstr(".ServiceVipPort must be in the range [1, 65535]"));
   EXPECT_THAT(problem([](Config& c) { c.inter_cp.instance_address = "a b"; }),
               HasSubstr(".InstanceAddress has to be valid IP or DNS address"));
   EXPECT_THAT(problem([](Config& c) { c.inter_cp.port = 0; }), HasSubstr(".Port cannot be zero"));
@@ -221,6 +224,23 @@ TEST(ValidateConfig, Tells_all_that_is_wrong_at_once) {
               c.inter_cp.port = 0;
             }),
             "DNSServer validation failed: CIDR must be valid; InterCp validation failed: .Port cannot be zero");
+}
+
+TEST(ValidateConfig, Rejects_limits_that_let_nothing_through) {
+  EXPECT_EQ(global_problem([](MultizoneGlobal& g) { g.max_msg_size = -1; }),
+            "Multizone Global validation failed: KDS validation failed: .MaxMsgSize must be positive");
+  EXPECT_EQ(zone_problem([](MultizoneZone& z) { z.max_msg_size = 0; }),
+            "Multizone Zone validation failed: KDS validation failed: .MaxMsgSize must be positive");
+  EXPECT_EQ(problem([](Config& c) {
+              c.mode = "global";
+              c.metrics.zone.idle_timeout = -1s;
+            }),
+            "Metrics validation failed: .Zone.IdleTimeout must be positive");
+}
+
+TEST(ValidateConfig, Rejects_an_unknown_authentication_of_proxies) {
+  EXPECT_EQ(problem([](Config& c) { c.dp_server.auth.type = "magic"; }),
+            "Dp Server validation failed: .Auth.Type should be either dpToken, serviceAccountToken or none");
 }
 
 }  // namespace
