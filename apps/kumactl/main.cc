@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
       .clock = kuma::system_clock(),
       .registry = registry,
       .http = [](kuma::net::HttpCall call) { return kuma::net::http_call(std::move(call)); },
+      .host = kuma::ctl::make_host(),
   };
   return kuma::ctl::run({argv + 1, argv + argc}, environment);
 }

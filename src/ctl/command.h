@@ -58,6 +58,7 @@ void add_explain(CommandTree& tree);
 void add_get(CommandTree& tree);
 void add_delete(CommandTree& tree);
 void add_inspect(CommandTree& tree);
+void add_install(CommandTree& tree);  // and uninstall
 void add_generate(CommandTree& tree);
 void add_config(CommandTree& tree);
 void add_version(CommandTree& tree);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "ctl/host.h"
 #include "model/resource_type.h"
 #include "net/client.h"
 
@@ -20,6 +21,7 @@ struct Environment {
   const Clock& clock;
   const model::Registry& registry;
   std::function<absl::StatusOr<net::HttpResponse>(net::HttpCall)> http;
+  Host host = {};
 };
 
 }  // namespace kuma::ctl

@@ -200,6 +200,7 @@ int run(const std::vector<std::string>& arguments, const Environment& environmen
   add_generate(tree);
   add_get(tree);
   add_inspect(tree);
+  add_install(tree);
   add_version(tree);
 
   try {
