@@ -1,12 +1,16 @@
 #include "api/response.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/status.h"
+#include "model/rest.h"
 
 namespace kuma::api {
 namespace {
 
 constexpr std::string_view kNotValid = "Resource is not valid";
+constexpr size_t kHintMax = 300;  // bytes of a header, for which a client's names and values may be used
 
 // The manager reports a missing mesh as a violation; clients see it with a detail of its own.
 bool is_missing_mesh(const std::vector<Violation>& violations) {
@@ -103,7 +107,13 @@ ApiError api_error(const absl::Status& status, std::string_view operation) {
 }
 
 net::HttpResponse error_response(const absl::Status& status, std::string_view operation) {
-  return error_response(api_error(status, operation));
+  net::HttpResponse response = error_response(api_error(status, operation));
+  if (std::string hint = model::decode_hint_of(status); !hint.empty()) {
+    hint.resize(std::min(hint.size(), kHintMax));
+    std::replace_if(hint.begin(), hint.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+    response.headers.add("kuma-hint", std::move(hint));
+  }
+  return response;
 }
 
 net::HttpResponse violations_response(std::string_view title, const Violations& violations) {

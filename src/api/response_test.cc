@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "api/testing.h"
 
 namespace kuma::api {
@@ -76,6 +78,19 @@ TEST(Error_response, Knows_each_row_of_the_table) {
             error_body(403, "Access Denied", "action not allowed"));
   EXPECT_EQ(body_of(absl::UnauthenticatedError("token is revoked")),
             error_body(401, "Invalid authentication data", "Unauthenticated"));
+}
+
+TEST(Error_response, Has_a_header_that_says_where_a_body_does_not_decode) {
+  const model::Registry registry(model::core_types());
+  const auto response_to = [&](std::string_view text) {
+    return error_response(model::from_rest(registry, *parse_json(text)).status(), kTitle);
+  };
+  const net::HttpResponse response = response_to(R"({"type": "Dataplane", "networking": {"inbound": [{"port": "x"}]}})");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(response.headers.get("kuma-hint"), "networking.inbound[0].port: expected a whole number from 0 to 4294967295, got the string \"x\"");
+  const std::string hint(response_to(R"({"type": "Dataplane", "networking": {"inbound": [{"tags": {"é": [1]}}]}})").headers.get("kuma-hint"));
+  EXPECT_TRUE(std::all_of(hint.begin(), hint.end(), [](char c) { return c >= ' ' && c <= '~'; })) << hint;
+  EXPECT_FALSE(error_response(absl::NotFoundError("x"), kTitle).headers.has("kuma-hint"));
 }
 
 TEST(Error_response, Tells_no_causes_of_internal_errors) {

@@ -41,7 +41,8 @@ struct Section {
 
 }  // namespace
 
-absl::StatusOr<std::string> render_mustache(std::string_view text, const std::map<std::string, std::string>& values) {
+absl::StatusOr<std::string> render_mustache(std::string_view text, const std::map<std::string, std::string>& values,
+                                            std::set<std::string>* without_value) {
   std::string out;
   std::vector<Section> sections;
   const auto line_of = [&](size_t at) { return 1 + static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n')); };
@@ -89,6 +90,8 @@ absl::StatusOr<std::string> render_mustache(std::string_view text, const std::ma
       default:
         if (value != values.end() && !hidden()) {
           out += kind == '&' ? value->second : html_escape(value->second);
+        } else if (without_value != nullptr && !hidden()) {
+          without_value->insert(name);
         }
     }
   }

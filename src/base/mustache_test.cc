@@ -27,5 +27,11 @@ TEST(Mustache, Shows_sections_by_their_value) {
   EXPECT_EQ(*render_mustache("{{#a}}yes{{#b}}!{{/b}}{{/a}}{{^a}}no{{/a}}", {{"a", "false"}, {"b", "1"}}), "no");
 }
 
+TEST(Mustache, Tells_which_names_had_no_value) {
+  std::set<std::string> without;
+  EXPECT_EQ(*render_mustache("{{b}}{{a}}{{b}}{{{c}}}{{d}}{{#e}}{{f}}{{/e}}", {{"a", "1"}, {"d", ""}}, &without), "1");
+  EXPECT_EQ(without, (std::set<std::string>{"b", "c"}));
+}
+
 }  // namespace
 }  // namespace kuma

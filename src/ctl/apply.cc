@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include "base/errno_text.h"
@@ -13,6 +14,7 @@
 #include "ctl/command.h"
 #include "ctl/plan.h"
 #include "ctl/resource_commands.h"
+#include "fmt/ranges.h"
 #include "model/old_names.h"
 #include "model/rest.h"
 
@@ -137,7 +139,9 @@ absl::StatusOr<std::optional<model::Resource>> parse_resource(const Environment&
   }
   auto parsed = model::from_rest(environment.registry, *document);
   if (!parsed.ok()) {
-    return annotate(parsed.status(), "YAML contains invalid resource");
+    const std::string hint = model::decode_hint_of(parsed.status());
+    const absl::Status status = annotate(parsed.status(), "YAML contains invalid resource");
+    return hint.empty() ? status : absl::Status(status.code(), fmt::format("{}\n{}", message_of(status), hint));
   }
   model::Resource& resource = parsed->resource;
   Violations violations;
@@ -183,7 +187,11 @@ absl::StatusOr<std::vector<Parsed>> read_resources(const Environment& environmen
         std::string where = documents.size() > 1                                ? fmt::format("{}, document {} (from line {})", source.name, i + 1, documents[i].line)
                             : sources.size() > 1 || flags.files.size() > 1 ? source.name
                                                                                 : "";
-        auto rendered = variables.empty() ? documents[i].text : render_mustache(documents[i].text, variables);
+        std::set<std::string> without_value;
+        auto rendered = variables.empty() ? documents[i].text : render_mustache(documents[i].text, variables, &without_value);
+        if (!without_value.empty()) {
+          environment.err << fmt::format("[WARNING] the file has variables without a value, give them with --var: {}\n", fmt::join(without_value, ", "));
+        }
         if (!rendered.ok()) {
           return located(rendered.status(), where);
         }

@@ -213,6 +213,17 @@ TEST_F(KumactlTest, Fails_when_a_URL_does_not_answer_200) {
   EXPECT_THAT(err_, StartsWith("Error: error while retrieving URL"));
 }
 
+TEST_F(KumactlTest, Says_which_variables_have_no_value) {
+  EXPECT_EQ(kumactl({"apply", "-f", "-", "-v", "a=b"}, "type: Mesh\nname: \"{{ name }}\"\n"), 1);
+  EXPECT_EQ(err_, "[WARNING] the file has variables without a value, give them with --var: name\nError: name: cannot be empty\n");
+}
+
+TEST_F(KumactlTest, Says_where_a_value_has_the_wrong_kind) {
+  EXPECT_EQ(kumactl({"apply", "-f", "-"}, "type: Dataplane\nmesh: m\nname: d\nnetworking: {address: 10.0.0.1, inbound: [{port: eighty}]}\n"), 1);
+  EXPECT_THAT(err_, StartsWith("Error: YAML contains invalid resource: invalid Dataplane object: '"));
+  EXPECT_THAT(err_, HasSubstr("\nnetworking.inbound[0].port: expected a whole number from 0 to 4294967295, got the string \"eighty\"\n"));
+}
+
 TEST_F(KumactlTest, Says_which_file_of_a_folder_is_wrong) {
   write("all/a.yaml", "type: Mesh\nname: m1\n");
   const std::string bad = write("all/b.yaml", "type: Foo\nname: m2\n");

@@ -5,12 +5,14 @@
 
 #include <charconv>
 #include <ostream>
+#include <set>
 
 #include "base/json.h"
 #include "base/mustache.h"
 #include "base/status.h"
 #include "dp/process.h"
 #include "dp/token.h"
+#include "fmt/ranges.h"
 
 namespace kuma::dp {
 namespace {
@@ -48,7 +50,11 @@ absl::StatusOr<std::string> load_resource(Settings& settings, const World& world
     KUMA_RETURN_IF_ERROR(validate(without));
     return "";
   }
-  KUMA_ASSIGN_OR_RETURN(const std::string rendered, render_mustache(text, settings.resource_vars));
+  std::set<std::string> without_value;
+  KUMA_ASSIGN_OR_RETURN(const std::string rendered, render_mustache(text, settings.resource_vars, &without_value));
+  if (!without_value.empty()) {
+    log.info("run", fmt::format("[WARNING] the template has variables without a value, give them with --dataplane-var: {}", fmt::join(without_value, ", ")));
+  }
   log.info("run", "rendered resource", {{"resource", rendered}});
   KUMA_ASSIGN_OR_RETURN(const ProxyResource resource, parse_proxy_resource(rendered));
   if (!resource.warning.empty()) {

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/status.h"
 #include "base/text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -30,6 +31,12 @@ TEST(ProxyResource, Refuses_what_is_no_resource) {
   EXPECT_EQ(parse_proxy_resource("type: Foo\n").status().message(), "invalid resource type \"Foo\"");
   EXPECT_EQ(parse_proxy_resource("name: x\n").status().message(), "invalid resource type \"\"");
   EXPECT_THAT(std::string(parse_proxy_resource("a: [").status().message()), HasSubstr("line 1"));
+}
+
+TEST(ProxyResource, Says_where_a_value_has_the_wrong_kind) {
+  const auto parsed = parse_proxy_resource("type: Dataplane\nmesh: m\nname: d\nnetworking: {address: 10.0.0.1, inbound: [{port: eighty}]}");
+  EXPECT_THAT(std::string(message_of(parsed.status())),
+              HasSubstr("\nnetworking.inbound[0].port: expected a whole number from 0 to 4294967295, got the string \"eighty\""));
 }
 
 TEST(ProxyResource, Is_validated_as_the_control_plane_will) {
@@ -151,6 +158,13 @@ TEST_F(LaunchTest, An_empty_template_is_none) {
 TEST_F(LaunchTest, An_unclosed_tag_names_its_line) {
   file("template.yaml", "type: Dataplane\nname: {{ name\n");
   EXPECT_THAT(error(), HasSubstr("line 2"));
+}
+
+TEST_F(LaunchTest, Says_which_variables_of_the_template_have_no_value) {
+  file("template.yaml", "type: Dataplane\nmesh: {{ mesh }}\nname: \"{{ name }}\"\nnetworking: {address: 10.0.0.1, inbound: [{port: 80, tags: {kuma.io/service: web}}]}\n");
+  settings_.resource_vars.clear();
+  EXPECT_EQ(error(), "name: cannot be empty; mesh: cannot be empty");
+  EXPECT_THAT(logged_, HasSubstr("[WARNING] the template has variables without a value, give them with --dataplane-var: mesh, name"));
 }
 
 TEST_F(LaunchTest, Says_what_is_wrong_with_address_ca_and_token) {

@@ -50,7 +50,11 @@ absl::StatusOr<ProxyResource> parse_proxy_resource(std::string_view rendered) {
   if (registry.find(type_name) == nullptr) {
     return absl::InvalidArgumentError(fmt::format("invalid resource type \"{}\"", type_name));
   }
-  KUMA_ASSIGN_OR_RETURN(const model::RestDocument parsed, model::from_rest(registry, document));
+  auto read = model::from_rest(registry, document);
+  if (const std::string hint = model::decode_hint_of(read.status()); !hint.empty()) {
+    return absl::Status(read.status().code(), fmt::format("{}\n{}", message_of(read.status()), hint));
+  }
+  KUMA_ASSIGN_OR_RETURN(const model::RestDocument parsed, std::move(read));
   KUMA_ASSIGN_OR_RETURN(std::string warning, check_name(parsed.resource));
   json::object rest = model::to_rest(parsed.resource);
   rest["creationTime"] = kNoTime;

@@ -69,6 +69,7 @@ class Runner final : private SupervisorActions {
   const World& world_;
   Log& log_;
   MainLoop& loop_;
+  std::atomic<bool> stopping_{false};     // Envoy is told to end: what it says then of its stream is no news
   std::atomic<bool> terminating_{false};  // read by the readiness reporter's loop
   net::Loops network_;
   std::shared_ptr<const net::TlsContext> tls_;
@@ -242,6 +243,9 @@ absl::Status Runner::start_envoy() {
 
 // On the output's thread.
 void Runner::on_envoy_line(std::string_view line) {
+  if (stopping_) {
+    return;
+  }
   if (const auto advice = stream_watch_->observe(line)) {
     json::object fields{{"reason", advice->reason}};
     if (advice->repeated > 0) {
@@ -355,6 +359,7 @@ void Runner::fail_health_check(std::function<void(absl::Status)> done) {
 }
 
 void Runner::stop_components() {
+  stopping_ = true;
   if (connection_watch_) {
     connection_watch_->stop();
   }

@@ -62,7 +62,8 @@ absl::Status wrong(const FieldPath& path, std::string_view expected, const json:
 
 // How Go's decoder complains about a value that does not fit a Go type.
 std::string no_unmarshal(const json::value& value, std::string_view go_type) {
-  const char* kind = value.is_bool()     ? "bool"
+  const char* kind = value.is_null()     ? "null"
+                     : value.is_bool()   ? "bool"
                      : value.is_string() ? "string"
                      : value.is_array()  ? "array"
                      : value.is_object() ? "object"

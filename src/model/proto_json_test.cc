@@ -67,6 +67,8 @@ TEST(ProtoJson, Refuses_wrong_kinds_and_names_where) {
                                 "invalid character 'x' looking for beginning of value");
   expect_refused<pb::Dataplane>(R"({"networking": {"inbound": {}}})", "networking.inbound: expected a list, got an object",
                                 "json: cannot unmarshal object into Go value of type []json.RawMessage");
+  expect_refused<pb::Dataplane>(R"({"networking": {"inbound": [null]}})", "networking.inbound[0]: expected an object, got null",
+                                "json: cannot unmarshal null into Go value of type map[string]json.RawMessage");
   expect_refused<pb::Dataplane>(R"({"networking": []})", "networking: expected an object, got a list",
                                 "json: cannot unmarshal array into Go value of type map[string]json.RawMessage");
   expect_refused<pb::Dataplane>(R"({"networking": {"address": 1}})", "networking.address: expected a string, got the number 1",
