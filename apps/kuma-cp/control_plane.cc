@@ -12,6 +12,7 @@
 #include "api/admin_client.h"
 #include "api/api.h"
 #include "api/diagnostics.h"
+#include "api/measured_handler.h"
 #include "api/wiring.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -490,7 +491,7 @@ absl::Status ControlPlane::Impl::start_dp_server() {
                                       .certificate_pem = tls.certificate_pem,
                                       .has_ipv6 = has_ipv6,
                                       .run_on_worker = [this](std::function<void()> work) { return workers.try_post(std::move(work)); }};
-  return listen(std::move(options), bootstrap::make_http_handler(parts), [this](net::Server& server) {
+  return listen(std::move(options), api::measured(bootstrap::make_http_handler(parts), metrics, "dp_server", "/bootstrap", system_clock()), [this](net::Server& server) {
     xds::serve_ads(server, {.control_plane_id = instance_id, .nack_backoff = config.xds_server.nack_backoff},
                    {.registry = registry, .clock = system_clock(), .engine = *engine, .authenticator = *authenticator,
                     .registrar = *registrar, .insights = *insights, .workers = workers, .metrics = metrics});
