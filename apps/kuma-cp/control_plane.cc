@@ -284,6 +284,9 @@ absl::Status ControlPlane::Impl::start() {
   }
   log->info("ready: {} control plane {}, store {}, API on {}, proxies on {}", config.mode, instance_id, store->kind(),
             config.api_server.http.port, config.dp_server.port);
+  if (store->kind() == "memory") {
+    log->warn("the store memory keeps nothing over a restart: tokens, secrets and resources are new each time");
+  }
   return absl::OkStatus();
 }
 

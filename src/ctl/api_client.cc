@@ -55,6 +55,13 @@ std::string server_error_text(std::string_view body) {
   return text;
 }
 
+// A body that is no error in the server's form, for a line of ours: without the newline at its end, and not a whole page.
+std::string_view shown_body(std::string_view body) {
+  constexpr size_t kShownMax = 1000;
+  body = body.substr(0, kShownMax);
+  return body.substr(0, body.find_last_not_of(" \t\r\n") + 1);
+}
+
 absl::StatusOr<std::string> read_file(const std::string& path) {
   std::ifstream in(path);
   std::stringstream text;
@@ -114,7 +121,7 @@ absl::StatusOr<std::string> ApiClient::call(std::string method, const std::strin
   if (response.status >= 400) {
     const auto code = response.status == 404 ? absl::StatusCode::kNotFound : absl::StatusCode::kUnknown;
     const std::string text = server_error_text(response.body);
-    return text.empty() ? with_http_status(code, fmt::format("({}): {}", response.status, response.body), response.status, false)
+    return text.empty() ? with_http_status(code, fmt::format("({}): {}", response.status, shown_body(response.body)), response.status, false)
                         : with_http_status(code, text, response.status, true);
   }
   return std::move(response.body);

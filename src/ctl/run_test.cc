@@ -145,6 +145,9 @@ TEST_F(KumactlTest, Prints_status_and_body_of_other_errors) {
   answer("GET /meshes", 500, "oops");
   EXPECT_EQ(kumactl({"get", "meshes"}), 1);
   EXPECT_EQ(err_, "Error: failed to list Mesh: (500): oops\n");
+  answer("GET /meshes", 404, "404 page not found\n");
+  EXPECT_EQ(kumactl({"get", "meshes"}), 1);
+  EXPECT_EQ(err_, "Error: failed to list Mesh: (404): 404 page not found\n");
 }
 
 TEST_F(KumactlTest, Warns_of_another_version_and_goes_on) {
