@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "manager/errors.h"
 #include "model/rest.h"
 
 namespace kuma::api {
@@ -25,6 +26,12 @@ json::array parameters(const Violations& violations, std::string_view text_membe
     out.push_back(json::object{{"field", violation.field}, {text_member, violation.message}});
   }
   return out;
+}
+
+// What helps the user and the error's body has no place for, as clients compare it: where a body does not decode, and why a
+// mesh does not take a dataplane, which is an internal error by its status (spec/resources.md §5.2).
+std::string hint_of(const absl::Status& status) {
+  return manager::is_refused_membership(status) ? std::string(message_of(status)) : model::decode_hint_of(status);
 }
 
 ApiError internal_error(const absl::Status& status, std::string_view operation) {
@@ -108,7 +115,7 @@ ApiError api_error(const absl::Status& status, std::string_view operation) {
 
 net::HttpResponse error_response(const absl::Status& status, std::string_view operation) {
   net::HttpResponse response = error_response(api_error(status, operation));
-  if (std::string hint = model::decode_hint_of(status); !hint.empty()) {
+  if (std::string hint = hint_of(status); !hint.empty()) {
     hint.resize(std::min(hint.size(), kHintMax));
     std::replace_if(hint.begin(), hint.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
     response.headers.add("kuma-hint", std::move(hint));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/testing.h"
+#include "manager/errors.h"
 
 namespace kuma::api {
 namespace {
@@ -80,7 +81,7 @@ TEST(Error_response, Knows_each_row_of_the_table) {
             error_body(401, "Invalid authentication data", "Unauthenticated"));
 }
 
-TEST(Error_response, Has_a_header_that_says_where_a_body_does_not_decode) {
+TEST(Error_response, Has_a_header_that_says_what_the_body_cannot) {
   const model::Registry registry(model::core_types());
   const auto response_to = [&](std::string_view text) {
     return error_response(model::from_rest(registry, *parse_json(text)).status(), kTitle);
@@ -91,6 +92,10 @@ TEST(Error_response, Has_a_header_that_says_where_a_body_does_not_decode) {
   const std::string hint(response_to(R"({"type": "Dataplane", "networking": {"inbound": [{"tags": {"é": [1]}}]}})").headers.get("kuma-hint"));
   EXPECT_TRUE(std::all_of(hint.begin(), hint.end(), [](char c) { return c >= ' ' && c <= '~'; })) << hint;
   EXPECT_FALSE(error_response(absl::NotFoundError("x"), kTitle).headers.has("kuma-hint"));
+  EXPECT_FALSE(error_response(absl::InternalError("secret"), kTitle).headers.has("kuma-hint"));
+  const net::HttpResponse kept_out = error_response(manager::refused_membership("its tags do not fit"), kTitle);
+  EXPECT_EQ(kept_out.status, 500);
+  EXPECT_EQ(kept_out.headers.get("kuma-hint"), "its tags do not fit");
 }
 
 TEST(Error_response, Tells_no_causes_of_internal_errors) {

@@ -120,7 +120,10 @@ absl::StatusOr<std::string> ApiClient::call(std::string method, const std::strin
   KUMA_ASSIGN_OR_RETURN(net::HttpResponse response, environment_->http(std::move(call)));
   if (response.status >= 400) {
     const auto code = response.status == 404 ? absl::StatusCode::kNotFound : absl::StatusCode::kUnknown;
-    const std::string text = server_error_text(response.body);
+    std::string text = server_error_text(response.body);
+    if (const std::string_view hint = response.headers.get("kuma-hint"); !text.empty() && !hint.empty()) {
+      text += fmt::format("\n{}", hint);
+    }
     return text.empty() ? with_http_status(code, fmt::format("({}): {}", response.status, shown_body(response.body)), response.status, false)
                         : with_http_status(code, text, response.status, true);
   }

@@ -150,6 +150,13 @@ TEST_F(KumactlTest, Prints_status_and_body_of_other_errors) {
   EXPECT_EQ(err_, "Error: failed to list Mesh: (404): 404 page not found\n");
 }
 
+TEST_F(KumactlTest, Prints_the_servers_hint) {
+  answer("GET /meshes/default/dataplanes/x", 500, R"({"title":"Could not update a resource","detail":"Internal Server Error"})");
+  answers_["GET /meshes/default/dataplanes/x"].headers.add("kuma-hint", "its tags do not fit");
+  EXPECT_EQ(kumactl({"get", "dataplane", "x"}), 1);
+  EXPECT_EQ(err_, "Error: Could not update a resource (Internal Server Error)\nits tags do not fit\n");
+}
+
 TEST_F(KumactlTest, Warns_of_another_version_and_goes_on) {
   answer("GET /", 200, R"({"tagline":"Kuma","version":"2.4.0"})");
   answer("GET /meshes", 200, R"({"total":0,"items":[],"next":null})");
