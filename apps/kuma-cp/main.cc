@@ -176,5 +176,8 @@ int main(int argc, char** argv) {
     print_version(tree.detailed);
     return 0;
   }
+  if (!tree.log_output_path.empty()) {
+    std::cerr << "the flag --log-output-path has no effect: the log goes to standard error, which whoever starts this can lead to a file\n";
+  }
   return tree.named() == tree.migrate_up ? migrate(tree.config_file) : run(tree.config_file);
 }
