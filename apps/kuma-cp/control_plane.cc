@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "api/admin_client.h"
 #include "api/api.h"
 #include "api/diagnostics.h"
+#include "api/grpc_metrics.h"
 #include "api/measured_handler.h"
 #include "api/wiring.h"
 #include "base/log.h"
@@ -35,6 +37,7 @@
 #include "net/server.h"
 #include "net/worker_pool.h"
 #include "policy/policy.h"
+#include "security/key.h"
 #include "security/key_pool.h"
 #include "store/memory_store.h"
 #include "store/sqlite_store.h"
@@ -81,6 +84,23 @@ absl::StatusOr<std::string> read_file(const std::string& path) {
     return absl::NotFoundError(fmt::format("could not read {}", path));
   }
   return text;
+}
+
+// A file that a resource names. Whoever may write such a resource must not come by the keys of this control plane, nor hold it up
+// with a pipe.
+absl::StatusOr<std::string> read_data_file(const config::Config& config, const std::string& path) {
+  std::error_code error;
+  if (!path.starts_with('/') || !std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) > security::kPemLenMax) {
+    return absl::NotFoundError(fmt::format("{} is no absolute path to a regular file of at most {} bytes", path, security::kPemLenMax));
+  }
+  for (const std::string* own : {&config.general.tls.key_file, &config.dp_server.tls.key_file, &config.api_server.https.tls.key_file,
+                                 &config.multizone.global.tls.key_file, &config.diagnostics.tls.key_file,
+                                 &config.monitoring_assignment_server.tls.key_file, &config.store.sqlite.path}) {
+    if (!own->empty() && std::filesystem::equivalent(path, *own, error)) {
+      return absl::PermissionDeniedError(fmt::format("{} is a file of the control plane itself", path));
+    }
+  }
+  return read_file(path);
 }
 
 std::string host_name() {
@@ -193,6 +213,8 @@ struct ControlPlane::Impl {
         host(host_name()),
         instance_id(fmt::format("{}-{}", host, to_hex(random_bytes(2)))),
         metrics({{"zone", config.is_zone() ? config.multizone.zone.name : config.is_global() ? "Global" : "Standalone"}}),
+        server_calls(metrics, "grpc_server", system_clock()),
+        client_calls(metrics, "grpc_client", system_clock()),
         workers(kWorkers),
         key_workers(1),
         loops(0),
@@ -207,6 +229,8 @@ struct ControlPlane::Impl {
   const std::string instance_id;
   const std::shared_ptr<spdlog::logger> log = make_logger("kuma-cp");
   observe::Metrics metrics;
+  api::GrpcMetrics server_calls;
+  api::GrpcMetrics client_calls;
   std::unique_ptr<store::Store> store;
   // Threads: writes and other things that wait; RSA keys; connections; the engine; insights and upkeep, which may wait for a
   // disk; configurations of proxies.
@@ -265,6 +289,7 @@ void ControlPlane::Impl::publish_info() {
               {"product", std::string(kProduct)}, {"version", std::string(kVersion)}})
       .set(1);
   metrics.gauge("leader", "1 when this control plane does what one of several has to do").set(1);
+  metrics.counter("events_dropped", "Changes that nobody could be told of: none, the change feed has no gaps");
 }
 
 absl::Status ControlPlane::Impl::start() {
@@ -358,7 +383,7 @@ void ControlPlane::Impl::start_engine() {
                          .on_certificate = [this](const auto& key, const auto& certificate) { insights->set_certificate(key, certificate); },
                          .on_gone = [this](const auto& key) { insights->forget_certificate(key); },
                          .resolve = resolve,
-                         .read_file = read_file,
+                         .read_file = [this](const std::string& path) { return read_data_file(config, path); },
                          .write_available_services = [this](const auto& ingress, const auto& services) {
                            (void)workers.try_post([this, ingress, services] { write_available_services(ingress, services); });
                          }});
@@ -427,7 +452,7 @@ absl::Status ControlPlane::Impl::start_diagnostics() {
 
 absl::Status ControlPlane::Impl::start_multizone() {
   Multizone::Parts parts{.config = config, .registry = registry, .store = *store, .manager = *manager, .validator = *validator, .metrics = metrics,
-                         .instance_id = instance_id, .tls = nullptr,
+                         .server_calls = server_calls, .client_calls = client_calls, .instance_id = instance_id, .tls = nullptr,
                          .fetch_admin_page = api::make_admin_client(loops, {.tls = api::make_admin_tls(manager->secrets(), system_clock()),
                                                                             .default_port = config.bootstrap_server.admin_port})};
   if (config.is_global() && config.multizone.global.tls_enabled) {
@@ -452,8 +477,9 @@ absl::Status ControlPlane::Impl::start_api() {
       .fetch_admin_page = multizone->fetch_admin_page(),
       .find_view = [this](std::string_view mesh) { return engine->view(mesh); },
       .name_problems = [this](const std::string& mesh) { return vips == nullptr ? std::vector<std::string>() : vips->problems(mesh); },
+      .refused_zones = config.is_global() ? [this] { return multizone->refused_zones(); } : std::function<api::RefusedZones()>(),
       .resolve = resolve,
-      .read_file = read_file,
+      .read_file = [this](const std::string& path) { return read_data_file(config, path); },
       .cluster_id = [this] { return manager::find_cluster_id(manager->secrets()); },
       .hostname = host,
       .instance_id = instance_id,
@@ -478,6 +504,7 @@ absl::Status ControlPlane::Impl::start_dp_server() {
   KUMA_ASSIGN_OR_RETURN(const net::TlsServerConfig tls, tls_config(config.dp_server.tls));
   KUMA_RETURN_IF_ERROR(bootstrap::check_xds_host(config, tls.certificate_pem));
   net::ServerOptions options{.name = "dp-server", .address = "", .port = static_cast<uint16_t>(config.dp_server.port)};
+  options.calls = &server_calls;
   options.limits.header_timeout = config.dp_server.read_header_timeout;
   KUMA_ASSIGN_OR_RETURN(options.tls, net::make_tls_server(tls));
 
@@ -519,6 +546,7 @@ void ControlPlane::Impl::start_health(net::Server& server) {
 absl::Status ControlPlane::Impl::start_monitoring() {
   const config::MonitoringAssignmentServer& settings = config.monitoring_assignment_server;
   net::ServerOptions options{.name = "mads-server", .address = "", .port = static_cast<uint16_t>(settings.port)};
+  options.calls = &server_calls;
   if (settings.tls_enabled) {
     KUMA_ASSIGN_OR_RETURN(const net::TlsServerConfig tls, tls_config(settings.tls));
     KUMA_ASSIGN_OR_RETURN(options.tls, net::make_tls_server(tls));
@@ -526,7 +554,7 @@ absl::Status ControlPlane::Impl::start_monitoring() {
   monitoring = std::make_unique<mads::Service>(
       mads::Service::Options{.refresh_interval = settings.assignment_refresh_interval, .fetch_timeout = settings.default_fetch_timeout},
       registry, *store, engine_loop());
-  return listen(std::move(options), monitoring->http_handler(), [this](net::Server& server) { monitoring->serve_grpc(server); });
+  return listen(std::move(options), api::measured(monitoring->http_handler(), metrics, "mads_server", "/v3/discovery:monitoringassignments", system_clock()), [this](net::Server& server) { monitoring->serve_grpc(server); });
 }
 
 absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::start(config::Config config) {

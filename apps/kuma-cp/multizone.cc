@@ -124,23 +124,25 @@ struct Multizone::Impl {
         global_options(parts));
     global->start();
     net::ServerOptions options{.name = "kds-server", .address = "", .port = static_cast<uint16_t>(settings.grpc_port), .tls = parts.tls};
+    options.calls = &parts.server_calls;
     options.limits.grpc_message_size_max = static_cast<size_t>(settings.max_msg_size);
     // A global goes on reading however much it has to send, so the two sides never wait for each other. A zone has at most one
     // response of a type under way, which is the bound.
     options.limits.outbound_queue_max = kTypesMax * options.limits.grpc_message_size_max;
     server = std::make_unique<net::Server>(loops, std::move(options));
-    kds::serve_global(*server, *global, !settings.disable_sotw);
+    kds::serve_global(*server, *global);
     return annotate(server->start(), "kds-server (its port: KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT)");
   }
 
   absl::Status start_zone() {
     const config::MultizoneZone& settings = parts.config.multizone.zone;
     KUMA_ASSIGN_OR_RETURN(net::ChannelOptions channel, channel_options(settings));
+    channel.calls = &parts.client_calls;
     zone = std::make_unique<kds::Zone>(
         kds::Zone::Parts{.registry = parts.registry, .store = parts.store, .clock = system_clock(), .executor = loops.at(0), .workers = workers,
                          .connect = kds::make_connect(loops.at(0), std::move(channel)), .fetch_page = page_fetcher(parts.fetch_admin_page),
                          .random = [this] { return std::uniform_real_distribution<double>(0, 1)(random); },
-                         .read_token = [path = settings.auth_cp_token_path] { return read_token(path); }},
+                         .read_token = [path = settings.auth_cp_token_path] { return read_token(path); }, .metrics = &parts.metrics},
         kds::Zone::Options{.name = settings.name, .instance_id = parts.instance_id, .node = own_node(parts.config),
                            .delta = parts.config.experimental.kds_delta_enabled, .nack_backoff = settings.nack_backoff,
                            .response_backoff = settings.response_backoff, .message_size_max = static_cast<size_t>(settings.max_msg_size)});
@@ -188,6 +190,17 @@ api::FetchAdminPage Multizone::fetch_admin_page() const {
   return [global = impl_->global.get()](const api::AdminPage& page, std::function<void(absl::StatusOr<std::string>)> done) {
     global->fetch_page(*page.proxy, page.path, std::move(done));
   };
+}
+
+api::RefusedZones Multizone::refused_zones() const {
+  api::RefusedZones out;
+  if (impl_->global != nullptr) {
+    for (kds::Refusals::Refusal& one : impl_->global->refusals().list()) {
+      out.items.push_back({std::move(one.zone), std::move(one.message), one.count, one.first, one.last});
+    }
+    out.left_out = impl_->global->refusals().left_out();
+  }
+  return out;
 }
 
 void Multizone::stop() { impl_->stop(); }

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "manager/resource_manager.h"
 #include "manager/token_validator.h"
+#include "net/call_observer.h"
 #include "net/tls.h"
 #include "observe/metrics.h"
 
@@ -25,6 +26,8 @@ class Multizone {
     manager::ResourceManager& manager;
     manager::TokenValidator& validator;
     observe::Metrics& metrics;
+    net::CallObserver& server_calls;
+    net::CallObserver& client_calls;
     std::string instance_id;
     std::shared_ptr<const net::TlsContext> tls;  // of a global's port; null: clear text
     api::FetchAdminPage fetch_admin_page;        // from a proxy of this control plane
@@ -34,6 +37,8 @@ class Multizone {
 
   // Pages of proxies: of a zone's own, or, in a global, of any zone's. Valid until stop().
   api::FetchAdminPage fetch_admin_page() const;
+  // Zones that a global turned away; none in a zone. Valid until stop().
+  api::RefusedZones refused_zones() const;
   void stop();
 
  private:

@@ -25,7 +25,12 @@ AdminAddress address_in(const Networking& networking, uint32_t default_port) {
 
 AdminAddress admin_address(const model::Resource& proxy, uint32_t default_port) {
   if (proxy.type->name == "Dataplane") {
-    return address_in(proxy.as<pb::Dataplane>().networking(), default_port);
+    const auto& networking = proxy.as<pb::Dataplane>().networking();
+    AdminAddress found = address_in(networking, default_port);
+    if (!networking.advertisedaddress().empty()) {
+      found.address = networking.advertisedaddress();  // where it is reached from outside
+    }
+    return found;
   }
   if (proxy.type->name == "ZoneIngress") {
     return address_in(proxy.as<pb::ZoneIngress>().networking(), default_port);

@@ -194,7 +194,7 @@ TEST_F(Api, Counts_requests_by_route) {
       {R"(api_server_http_request_duration_seconds_count{code="200",handler="/meshes/{name}",method="GET",service=""} 1)",
        R"(api_server_http_request_duration_seconds_count{code="404",handler="/meshes/{name}",method="GET",service=""} 1)",
        R"(api_server_http_request_duration_seconds_count{code="404",handler="",method="GET",service=""} 1)",
-       R"(api_server_http_requests_inflight{service=""} 0)"}) {
+       R"(api_server_http_requests_inflight{handler="/meshes/{name}",service=""} 0)"}) {
     EXPECT_NE(text.find(series), std::string::npos) << series << "\n" << text;
   }
 }

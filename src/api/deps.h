@@ -49,6 +49,18 @@ struct AdminPage {
 // is only logged.
 using FetchAdminPage = std::function<void(AdminPage page, std::function<void(absl::StatusOr<std::string>)> done)>;
 
+// Zones that a global turned away and that have no insight, as they never registered.
+struct RefusedZone {
+  std::string zone;  // as it calls itself; empty: it gave no name
+  std::string message;
+  uint64_t count = 0;
+  WallTime first{}, last{};
+};
+struct RefusedZones {
+  std::vector<RefusedZone> items;  // the newest first; bounded by whoever keeps them
+  uint64_t left_out = 0;           // that were there and gave way to newer ones
+};
+
 // All that the REST API stands on. What is referred to outlives the handler that make_api() returns.
 struct ApiDeps {
   const config::Config& config;
@@ -70,6 +82,8 @@ struct ApiDeps {
   std::function<mesh::MeshViewPtr(std::string_view mesh)> find_view = nullptr;
   // Names of a mesh that can't be had, and why. Null: nobody gives out names here.
   std::function<std::vector<std::string>(const std::string& mesh)> name_problems = nullptr;
+  // Null: no zones connect here.
+  std::function<RefusedZones()> refused_zones = nullptr;
   // What a view made for one question needs, where the engine's does not do: the address of a host name (empty: it has
   // none) and files that certificate authorities name. May wait; on the worker.
   std::function<std::string(const std::string& host)> resolve = nullptr;

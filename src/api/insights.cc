@@ -127,6 +127,21 @@ net::HttpResponse get_zone_status(const ApiDeps& deps, const Request&) {
   return json_response(200, zones.empty() ? json::value(nullptr) : json::value(std::move(zones)));
 }
 
+// Zones that wanted to connect and were turned away, and that nothing else is known of.
+net::HttpResponse get_refused_zones(const ApiDeps& deps, const Request&) {
+  const RefusedZones refused = deps.refused_zones();
+  json::array items;
+  for (const RefusedZone& one : refused.items) {
+    items.push_back(json::object{{"zone", one.zone}, {"message", one.message}, {"count", one.count},
+                                 {"firstTime", format_rfc3339(one.first)}, {"lastTime", format_rfc3339(one.last)}});
+  }
+  json::object body{{"total", items.size()}, {"items", std::move(items)}};
+  if (refused.left_out > 0) {
+    body["leftOut"] = refused.left_out;
+  }
+  return json_response(200, body);
+}
+
 }  // namespace
 
 void add_insight_routes(Router& router, const ApiDeps& deps) {
@@ -148,6 +163,11 @@ void add_insight_routes(Router& router, const ApiDeps& deps) {
   router.add({.method = "GET", .path = "/status/zones", .handler = [&deps](const Request& request) {
                 return get_zone_status(deps, request);
               }});
+  if (deps.refused_zones != nullptr) {
+    router.add({.method = "GET", .path = "/zones/_refused", .handler = [&deps](const Request& request) {
+                  return get_refused_zones(deps, request);
+                }});
+  }
 }
 
 }  // namespace kuma::api

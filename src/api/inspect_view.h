@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "api/deps.h"
@@ -15,8 +16,16 @@ mesh::MeshViewPtr inspect_view(const ApiDeps& deps, std::string_view mesh);
 // The view of the zone's own proxies, made from the store for this question. On the worker.
 mesh::ZoneView inspect_zone_view(const ApiDeps& deps);
 
+// What the configuration of egresses depends on as far as one mesh goes, for each zone whose egresses this control plane can
+// tell of: its own, at a global all (the first 64 by name). Without dataplanes, which an egress does not look at. On the worker.
+std::vector<mesh::ZoneView> inspect_egress_views(const ApiDeps& deps, std::string_view mesh);
+
 // The view with changes laid over it that nobody stored, made from the store for this question. On the worker.
-mesh::MeshUpdate overlay_view(const ApiDeps& deps, std::string_view mesh, const std::vector<model::Change>& changes);
+struct Overlay {
+  mesh::MeshUpdate update;
+  std::optional<mesh::ZoneView> zone;  // all meshes as they are; nothing: there is no zone proxy
+};
+Overlay overlay_view(const ApiDeps& deps, std::string_view mesh, const std::vector<model::Change>& changes);
 
 // Whether a policy applies to a dataplane in any way: by its top-level targetRef, its selectors, or as a source or a
 // destination.

@@ -30,9 +30,9 @@ class MeasuredHandler : public ::testing::Test {
 
 TEST_F(MeasuredHandler, Counts_what_is_dropped_as_no_longer_under_way) {
   call("/bootstrap");
-  EXPECT_THAT(metrics_.to_text(), HasSubstr("dp_server_http_requests_inflight{zone=\"east\",service=\"\"} 1"));
+  EXPECT_THAT(metrics_.to_text(), HasSubstr("dp_server_http_requests_inflight{zone=\"east\",handler=\"/bootstrap\",service=\"\"} 1"));
   waiting_.clear();
-  EXPECT_THAT(metrics_.to_text(), HasSubstr("dp_server_http_requests_inflight{zone=\"east\",service=\"\"} 0"));
+  EXPECT_THAT(metrics_.to_text(), HasSubstr("dp_server_http_requests_inflight{zone=\"east\",handler=\"/bootstrap\",service=\"\"} 0"));
 }
 
 TEST_F(MeasuredHandler, Counts_answers_by_path_and_not_by_those_that_clients_make_up) {

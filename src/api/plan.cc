@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "model/rest.h"
 #include "plan/explain.h"
+#include "plan/zone_plan.h"
 
 namespace kuma::api {
 namespace {
@@ -127,6 +128,16 @@ bool mesh_exists(const ApiDeps& deps, const std::string& mesh) {
   return deps.store.get(*deps.registry.find("Mesh"), {"", mesh}).ok();
 }
 
+std::vector<std::string> other_meshes(const ApiDeps& deps, const std::string& mesh) {
+  std::vector<std::string> names;
+  for (const model::ResourcePtr& one : deps.store.list({.type = deps.registry.find("Mesh")}).items) {
+    if (one->meta.name != mesh) {
+      names.push_back(one->meta.name);
+    }
+  }
+  return names;
+}
+
 net::HttpResponse post_plan(const ApiDeps& deps, const Request& request) {
   const std::string& mesh = request.param("mesh");
   auto wanted = read_wanted(request.http.body);
@@ -148,7 +159,19 @@ net::HttpResponse post_plan(const ApiDeps& deps, const Request& request) {
     return error_response(ApiError{404, std::string(kPlanTitle), fmt::format("there is no mesh \"{}\"", mesh)});
   }
   const std::vector<model::Change> changes = reader.take();
-  return json_response(200, plan::to_json_object(plan::make_plan(overlay_view(deps, mesh, changes))));
+  const Overlay overlay = overlay_view(deps, mesh, changes);
+  const plan::Limits limits;
+  plan::Plan plan = plan::make_plan(overlay.update, limits);
+  plan::warn_of_other_meshes(overlay.update, other_meshes(deps, mesh), limits, plan);
+  json::array zone_proxies;
+  if (overlay.zone) {
+    zone_proxies = plan::to_json_array(plan::plan_zone_proxies(*overlay.zone, plan::with_update(*overlay.zone, overlay.update), limits, plan));
+  }
+  json::object body = plan::to_json_object(plan);
+  if (!zone_proxies.empty()) {
+    body["zoneProxies"] = std::move(zone_proxies);
+  }
+  return json_response(200, body);
 }
 
 net::HttpResponse get_explanation(const ApiDeps& deps, const Request& request) {

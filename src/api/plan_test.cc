@@ -7,6 +7,7 @@ namespace kuma::api {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::Answer;
 using testing::ApiHarness;
 
@@ -55,6 +56,42 @@ TEST_F(Plan, Tells_what_would_change_and_stores_nothing) {
   const json::value body = parse_json(answer.body).value();
   EXPECT_EQ(*find(body, "dataplanes"), parse_json(R"({"changed": 1, "unchanged": 1, "names": ["web-2"]})").value());
   EXPECT_EQ(get("/meshes/m/dataplanes/web-2").status, 404);
+}
+
+TEST_F(Plan, Tells_what_the_zones_own_proxies_would_get) {
+  stored(R"({"type": "ZoneEgress", "name": "out", "networking": {"address": "10.0.0.8", "port": 10002}})");
+  stored(R"({"type": "ZoneEgress", "name": "theirs", "zone": "west", "networking": {"address": "10.0.0.8", "port": 10002}})");
+  stored(R"({"type": "Mesh", "name": "e", "mtls": {"enabledBackend": "ca", "backends": [{"name": "ca", "type": "builtin"}]}, "routing": {"zoneEgress": true}})");
+  for (const char* kind : {"cert", "key"}) {
+    stored(fmt::format(R"({{"type": "Secret", "mesh": "e", "name": "e.ca-builtin-{}-ca", "data": "eA=="}})", kind));
+  }
+  stored(R"({"type": "TrafficRoute", "mesh": "e", "name": "all", "sources": [{"match": {"kuma.io/service": "*"}}],
+      "destinations": [{"match": {"kuma.io/service": "*"}}], "conf": {"destination": {"kuma.io/service": "*"}}})");
+  const auto planned = [&](const std::string& networking) {
+    const Answer answer = plan(R"({"type": "ExternalService", "mesh": "e", "name": "bank", "tags": {"kuma.io/service": "bank"}, "networking": )" + networking + "}", "e");
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return parse_json(answer.body).value();
+  };
+  const json::value body = planned(R"({"address": "bank.example:443"})");
+  EXPECT_EQ(to_json(*find(body, "zoneProxies")),
+            R"([{"type":"ZoneEgress","name":"out","differences":[{"kind":"cluster","name":"e:bank","action":"added"},)"
+            R"({"kind":"listener","name":"inbound:10.0.0.8:10002","action":"added"}],"differencesLeftOut":0}])");
+  EXPECT_THAT(to_json(planned(R"({"address": "bank.example:443", "tls": {"enabled": true, "caCert": {"secret": "none"}}})")),
+              HasSubstr(R"(ExternalService \"bank\" would be left out for the ZoneEgress \"out\")"));
+  EXPECT_EQ(find(parse_json(plan(R"({"type": "MeshTimeout", "mesh": "m", "name": "new", "spec": {"targetRef": {"kind": "Mesh"},
+      "to": [{"targetRef": {"kind": "Mesh"}, "default": {"connectionTimeout": "2s"}}]}})").body).value(), "zoneProxies"), nullptr)
+      << "which no zone proxy looks at";
+}
+
+TEST_F(Plan, Says_that_dataplanes_of_other_meshes_may_be_concerned) {
+  stored(R"({"type": "Dataplane", "mesh": "m", "name": "edge-1", "networking": {"address": "10.0.0.9",
+             "gateway": {"type": "BUILTIN", "tags": {"kuma.io/service": "edge"}}}})");
+  const auto gateway = [&](const char* cross_mesh) {
+    return plan(fmt::format(R"({{"type": "MeshGateway", "mesh": "m", "name": "edge", "selectors": [{{"match": {{"kuma.io/service": "edge"}}}}],
+        "conf": {{"listeners": [{{"port": 80, "protocol": "HTTP", "hostname": "edge.mesh", "crossMesh": {}}}]}}}})", cross_mesh)).body;
+  };
+  EXPECT_THAT(gateway("true"), HasSubstr("dataplanes of the other meshes (other) reach cross-mesh listeners"));
+  EXPECT_THAT(gateway("false"), Not(HasSubstr("other meshes")));
 }
 
 TEST_F(Plan, Takes_deletions) {

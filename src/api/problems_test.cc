@@ -6,6 +6,7 @@
 namespace kuma::api {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::Answer;
 using testing::ApiHarness;
@@ -29,6 +30,11 @@ struct Problems : ::testing::Test, ApiHarness {
   void log_of(std::string_view name, std::string_view service, std::string_view backend = "nowhere") {
     stored(fmt::format(R"({{"type": "TrafficTrace", "mesh": "m", "name": "{}",
         "selectors": [{{"match": {{"kuma.io/service": "{}"}}}}], "conf": {{"backend": "{}"}}}})", name, service, backend));
+  }
+  void authority(std::string_view mesh) {
+    for (const char* kind : {"cert", "key"}) {
+      stored(fmt::format(R"({{"type": "Secret", "mesh": "{0}", "name": "{0}.ca-builtin-{1}-ca", "data": "eA=="}})", mesh, kind));
+    }
   }
   json::value body(const std::string& path) {
     const Answer answer = get(path);
@@ -107,6 +113,55 @@ TEST_F(Problems, Are_readable_on_zone_proxies) {
   }
 }
 
+TEST_F(Problems, At_an_egress_are_readable_on_the_policy_and_the_external_service_of_each_mesh) {
+  for (const char* mesh : {"a", "b"}) {
+    stored(fmt::format(R"({{"type": "Mesh", "name": "{}", "mtls": {{"enabledBackend": "ca", "backends": [{{"name": "ca",
+        "type": "builtin"}}]}}, "routing": {{"zoneEgress": true}}}})", mesh));
+    authority(mesh);
+    stored(fmt::format(R"({{"type": "ExternalService", "mesh": "{}", "name": "bank", "tags": {{"kuma.io/service": "bank",
+        "kuma.io/protocol": "http"}}, "networking": {{"address": "bank.example:443",
+        "tls": {{"enabled": true, "caCert": {{"secret": "roots"}}}}}}}})", mesh));
+    stored(fmt::format(R"({{"type": "TrafficRoute", "mesh": "{}", "name": "all", "sources": [{{"match": {{"kuma.io/service": "*"}}}}],
+        "destinations": [{{"match": {{"kuma.io/service": "*"}}}}], "conf": {{"destination": {{"kuma.io/service": "*"}}}}}})", mesh));
+    stored(fmt::format(R"({{"type": "MeshLoadBalancingStrategy", "mesh": "{}", "name": "worse", "spec": {{"targetRef": {{"kind": "Mesh"}},
+        "to": [{{"targetRef": {{"kind": "Mesh"}}, "default": {{"loadBalancer": {{"type": "RingHash", "ringHash": {{}}}}}}}}]}}}})", mesh));
+  }
+  const std::string refusal = "left out: spec.to[0].default.loadBalancer.ringHash.hashPolicies: must be defined";
+  const std::string no_secret = R"(bank.example:443 is left out: networking.tls.caCert: the mesh b has no secret \"roots\")";
+  EXPECT_EQ(to_json(body("/meshes/b/external-services/bank/_problems")),
+            fmt::format(R"({{"total":1,"items":[{{"message":"{}","count":0,"dataplanes":[]}}]}})", no_secret))
+      << "known before anybody reaches it";
+  stored(R"({"type": "ZoneEgress", "name": "out", "networking": {"address": "10.0.0.8", "port": 10002}})");
+  stored(R"({"type": "ZoneEgress", "name": "theirs", "zone": "west", "networking": {"address": "10.0.0.8", "port": 10002}})");
+  const json::value of_policy = body("/meshes/b/meshloadbalancingstrategies/worse/_problems");
+  EXPECT_EQ(of_policy.at("total").to_number<int>(), 1);
+  EXPECT_THAT(to_json(of_policy.at("items")), AllOf(HasSubstr(refusal), HasSubstr(R"("count":0,"dataplanes":[],"zoneEgresses":["out"])")));
+  EXPECT_EQ(to_json(body("/meshes/b/external-services/bank/_problems")),
+            fmt::format(R"({{"total":1,"items":[{{"message":"{}","count":0,"dataplanes":[],"zoneEgresses":["out"]}}]}})", no_secret));
+  const std::string at_egress = to_json(body("/zoneegresses/out/_problems"));
+  for (const char* mesh : {"a", "b"}) {
+    EXPECT_THAT(at_egress, HasSubstr(fmt::format(R"({{"type":"MeshLoadBalancingStrategy","name":"worse","mesh":"{}"}})", mesh)))
+        << "of equal names in two meshes both are told";
+    EXPECT_THAT(at_egress, HasSubstr(fmt::format(R"({{"type":"ExternalService","name":"bank","mesh":"{}"}})", mesh)));
+  }
+}
+
+TEST_F(Problems, A_bad_external_service_is_told_on_itself_and_on_the_dataplanes_that_reach_it) {
+  stored(R"({"type": "ExternalService", "mesh": "m", "name": "bank", "tags": {"kuma.io/service": "bank"},
+      "networking": {"address": "bank.example:443", "tls": {"enabled": true, "clientCert": {"inlineString": "x"}}}})");
+  stored(R"({"type": "Dataplane", "mesh": "m", "name": "client", "networking": {"address": "10.0.0.7",
+      "inbound": [{"port": 80, "tags": {"kuma.io/service": "client"}}], "outbound": [{"port": 9000, "tags": {"kuma.io/service": "bank"}}]}})");
+  stored(R"({"type": "TrafficRoute", "mesh": "m", "name": "all", "sources": [{"match": {"kuma.io/service": "*"}}],
+      "destinations": [{"match": {"kuma.io/service": "*"}}], "conf": {"destination": {"kuma.io/service": "*"}}})");
+  const std::string reason = "bank.example:443 is left out: networking.tls has a clientCert but no clientKey: both are needed";
+  EXPECT_EQ(to_json(body("/meshes/m/external-services/bank/_problems")),
+            fmt::format(R"({{"total":1,"items":[{{"message":"{}","count":1,"dataplanes":["client"]}}]}})", reason));
+  EXPECT_THAT(to_json(body("/meshes/m/dataplanes/client/_problems")), HasSubstr(reason));
+  stored(R"({"type": "ExternalService", "mesh": "m", "name": "fine", "tags": {"kuma.io/service": "fine"},
+      "networking": {"address": "fine.example:80"}})");
+  EXPECT_EQ(to_json(body("/meshes/m/external-services/fine/_problems")), R"({"total":0,"items":[]})");
+}
+
 TEST_F(Problems, Of_a_gateways_routes_are_told_at_the_route_and_the_dataplane_whatever_listener_it_is_for) {
   stored(R"({"type": "Dataplane", "mesh": "m", "name": "edge-1", "networking": {"address": "10.0.0.9",
              "gateway": {"type": "BUILTIN", "tags": {"kuma.io/service": "edge"}}}})");
@@ -125,7 +180,7 @@ TEST_F(Problems, Of_a_gateways_routes_are_told_at_the_route_and_the_dataplane_wh
 
 TEST_F(Problems, What_is_not_there_is_404_and_named) {
   for (const char* path : {"/meshes/none/dataplanes/web-1/_problems", "/meshes/m/dataplanes/none/_problems",
-                           "/meshes/m/traffic-traces/none/_problems"}) {
+                           "/meshes/m/traffic-traces/none/_problems", "/meshes/m/external-services/none/_problems"}) {
     const Answer answer = get(path);
     EXPECT_EQ(answer.status, 404) << path;
     EXPECT_THAT(answer.body, HasSubstr("Could not tell the problems")) << path;

@@ -20,11 +20,19 @@ std::string_view known_method(std::string_view method) {
 }  // namespace
 
 RequestMetrics::RequestMetrics(observe::Metrics* metrics, std::string prefix, const Clock& clock)
-    : metrics_(metrics), prefix_(std::move(prefix)), clock_(clock) {
-  if (metrics_ != nullptr) {
-    inflight_ = metrics_->gauge(prefix_ + "_http_requests_inflight",
-                                "The number of inflight requests being handled at the same time.", {{"service", ""}});
+    : metrics_(metrics), prefix_(std::move(prefix)), clock_(clock) {}
+
+observe::Gauge RequestMetrics::inflight_of(const Route& route) {
+  if (metrics_ == nullptr) {
+    return {};
   }
+  const std::lock_guard lock(mutex_);
+  const auto [at, is_new] = inflight_.try_emplace(&route);
+  if (is_new) {
+    at->second = metrics_->gauge(prefix_ + "_http_requests_inflight", "The number of inflight requests being handled at the same time.",
+                                 {{"handler", route.path}, {"service", ""}});
+  }
+  return at->second;
 }
 
 RequestMetrics::Series RequestMetrics::series_of(const Route* route, std::string_view method, int status) {
@@ -44,20 +52,22 @@ RequestMetrics::Series RequestMetrics::series_of(const Route* route, std::string
 }
 
 RequestMetrics::Running::Running(RequestMetrics& metrics, std::string_view method)
-    : metrics_(&metrics), method_(known_method(method)), start_(metrics.clock_.monotonic_now()) {
-  metrics_->inflight_.add(1);
-}
+    : metrics_(&metrics), method_(known_method(method)), start_(metrics.clock_.monotonic_now()) {}
 
 RequestMetrics::Running::Running(Running&& other) noexcept
     : metrics_(std::exchange(other.metrics_, nullptr)),
       method_(other.method_),
       route_(other.route_),
+      inflight_(std::exchange(other.inflight_, {})),
       start_(other.start_) {}
 
-RequestMetrics::Running::~Running() {
-  if (metrics_ != nullptr) {
-    metrics_->inflight_.add(-1);
-  }
+RequestMetrics::Running::~Running() { inflight_.add(-1); }
+
+void RequestMetrics::Running::set_route(const Route* route) {
+  route_ = route;
+  inflight_.add(-1);
+  inflight_ = route == nullptr ? observe::Gauge() : metrics_->inflight_of(*route);
+  inflight_.add(1);
 }
 
 void RequestMetrics::Running::finish(const net::HttpResponse& response) {

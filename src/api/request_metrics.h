@@ -11,7 +11,7 @@
 namespace kuma::api {
 
 // Counts requests by route, verb and status: `<prefix>_http_request_duration_seconds`, `…_http_response_size_bytes`,
-// `…_http_requests_inflight`. Labels never come from clients, so their number is bounded. Any thread.
+// `…_http_requests_inflight` (by route alone). Labels never come from clients, so their number is bounded. Any thread.
 class RequestMetrics {
  public:
   // Without `metrics`, counts nowhere.
@@ -24,13 +24,14 @@ class RequestMetrics {
     Running(Running&& other) noexcept;
     Running& operator=(Running&&) = delete;
     ~Running();
-    void set_route(const Route* route) { route_ = route; }
+    void set_route(const Route* route);
     void finish(const net::HttpResponse& response);
 
    private:
     RequestMetrics* metrics_;
     std::string_view method_;  // a literal
     const Route* route_ = nullptr;
+    observe::Gauge inflight_;  // once the route is known
     MonotonicTime start_;
   };
   Running start(std::string_view method) { return Running(*this, method); }
@@ -39,13 +40,14 @@ class RequestMetrics {
   struct Series {
     observe::Histogram duration, size;
   };
+  observe::Gauge inflight_of(const Route& route);
   Series series_of(const Route* route, std::string_view method, int status);
 
   observe::Metrics* metrics_;
   std::string prefix_;
   const Clock& clock_;
-  observe::Gauge inflight_;
-  std::mutex mutex_;  // guards series_
+  std::mutex mutex_;  // guards both
+  absl::flat_hash_map<const Route*, observe::Gauge> inflight_;
   absl::flat_hash_map<std::tuple<const Route*, std::string_view, int>, Series> series_;
 };
 

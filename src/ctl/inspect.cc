@@ -27,9 +27,11 @@ using FlagsPtr = std::shared_ptr<InspectFlags>;
 using Row = std::vector<std::string>;
 // A row of the table for one item of a list.
 using RowOf = std::function<Row(const json::value& item, WallTime now)>;
+// What follows the table, which is of `list`.
+using Footer = std::function<std::string(const ApiClient& client, const json::value& list)>;
 
 absl::Status inspect_list(const Invocation& invocation, const InspectFlags& flags, const std::string& path,
-                          std::string_view what, const std::vector<std::string>& headers, const RowOf& row_of) {
+                          std::string_view what, const std::vector<std::string>& headers, const RowOf& row_of, const Footer& footer = nullptr) {
   KUMA_ASSIGN_OR_RETURN(const OutputFormat format, parse_output_format(flags.output));
   KUMA_ASSIGN_OR_RETURN(const ApiClient client, invocation.client());
   const auto list = client.get(path);
@@ -46,7 +48,7 @@ absl::Status inspect_list(const Invocation& invocation, const InspectFlags& flag
     for (const json::value& item : list_at(*list, {"items"})) {
       table.rows.push_back(row_of(item, invocation.environment.clock.wall_now()));
     }
-    out << table.text();
+    out << table.text() << (footer == nullptr ? "" : footer(client, *list));
   }
   return absl::OkStatus();
 }
@@ -189,7 +191,11 @@ void add_lists(CommandTree& tree, CLI::App& group, const FlagsPtr& flags) {
     return inspect_list(invocation, *flags, "/zones+insights", "Zone",
                         {"NAME", "STATUS", "LAST CONNECTED AGO", "LAST UPDATED AGO", "TOTAL UPDATES", "TOTAL ERRORS",
                          "ZONE-CP VERSION", "BACKEND"},
-                        zone_row);
+                        zone_row, [&invocation](const ApiClient& client, const json::value& list) {
+                          // Control planes that don't tell have refused nobody.
+                          const auto refused = client.get("/zones/_refused");
+                          return zone_problems_text(list, refused.ok() ? *refused : json::value(nullptr), invocation.environment.clock.wall_now());
+                        });
   };
   tree.leaf(group, "zone-ingresses", "Zone ingresses with their state").action = [&invocation, flags] {
     return inspect_list(invocation, *flags, "/zoneingresses+insights", "ZoneIngress", kProxyHeaders, zone_proxy_row("zoneIngressInsight"));
@@ -212,6 +218,18 @@ void add_lists(CommandTree& tree, CLI::App& group, const FlagsPtr& flags) {
 }
 
 // `config-dump` → the last path segment of the page with it.
+// On which proxies: "on 2 dataplanes and the zone egress out"; empty when none is named.
+std::string places_of(const json::value& problem) {
+  std::string text;
+  if (const uint64_t count = number_at(problem, {"count"}); count > 0) {
+    text = fmt::format("on {} dataplanes", count);
+  }
+  for (const json::value& egress : list_at(problem, {"zoneEgresses"})) {
+    text += fmt::format("{} the zone egress {}", text.empty() ? "on" : " and", egress.is_string() ? std::string_view(egress.get_string()) : "");
+  }
+  return text;
+}
+
 absl::StatusOr<std::string> admin_page(const std::string& type) {
   if (type == "config-dump") {
     return std::string("xds");
@@ -233,25 +251,37 @@ absl::Status print_raw(const Invocation& invocation, const std::string& path, st
 }
 
 // What is left out of configurations, and why, below what the command says anyhow. Control planes that don't tell have none.
-void print_problems(const ApiClient& client, const std::string& item, std::ostream& out) {
-  const auto problems = client.get(item + "/_problems");
-  if (!problems.ok()) {
-    return;
-  }
-  std::string text = text_at(*problems, {"error"});
+std::string problems_text(const json::value& problems) {
+  std::string text = text_at(problems, {"error"});
   text = text.empty() ? "" : "  no configuration: " + text + "\n";
-  for (const json::value& problem : list_at(*problems, {"items"})) {
-    const std::string type = text_at(problem, {"policy", "type"});
-    text += type.empty() ? fmt::format("  on {} dataplanes", number_at(problem, {"count"}))
-                         : fmt::format("  {} {}", type, text_at(problem, {"policy", "name"}));
-    text += fmt::format(": {}\n", text_at(problem, {"message"}));
+  for (const json::value& problem : list_at(problems, {"items"})) {
+    const std::string type = text_at(problem, {"policy", "type"}), mesh = text_at(problem, {"policy", "mesh"});
+    std::string place = type.empty() ? places_of(problem) : fmt::format("{} {}", type, text_at(problem, {"policy", "name"}));
+    place += mesh.empty() ? "" : " of mesh " + mesh;
+    text += fmt::format("  {}{}{}\n", place, place.empty() ? "" : ": ", text_at(problem, {"message"}));
   }
-  for (const json::value& warning : list_at(*problems, {"warnings"})) {
+  for (const json::value& warning : list_at(problems, {"warnings"})) {
     text += fmt::format("  {}\n", warning.is_string() ? std::string_view(warning.get_string()) : std::string_view());
   }
-  if (!text.empty()) {
-    out << "Problems:\n" << text;
+  return text.empty() ? "" : "Problems:\n" + text;
+}
+
+void print_problems(const ApiClient& client, const std::string& item, std::ostream& out) {
+  if (const auto problems = client.get(item + "/_problems"); problems.ok()) {
+    out << problems_text(*problems);
   }
+}
+
+// Of what has nothing else to show: "No problems" says that somebody looked.
+absl::Status inspect_problems(const Invocation& invocation, const std::string& item, std::string_view name) {
+  KUMA_ASSIGN_OR_RETURN(const ApiClient client, invocation.client());
+  const auto problems = client.get(item + "/_problems");
+  if (!problems.ok()) {
+    return wrap(problems.status(), fmt::format("failed to inspect {}", name));
+  }
+  const std::string text = problems_text(*problems);
+  invocation.environment.out << (text.empty() ? "No problems\n" : text);
+  return absl::OkStatus();
 }
 
 absl::Status inspect_dataplane(const Invocation& invocation, const InspectFlags& flags, const std::string& name) {
@@ -313,6 +343,7 @@ absl::Status inspect_gateway(const Invocation& invocation, const std::string& na
   for (const json::value& item : list_at(*dataplanes, {"items"})) {
     invocation.environment.out << text_at(item, {"dataplane", "name"}) << "\n";
   }
+  print_problems(client, fmt::format("/meshes/default/meshgateways/{}", path_segment(name)), invocation.environment.out);
   return absl::OkStatus();
 }
 
@@ -326,17 +357,29 @@ void add_items(CommandTree& tree, CLI::App& group, const FlagsPtr& flags) {
 
   for (const auto& [word, collection] : {std::pair("zoneingress", "zoneingresses"), std::pair("zoneegress", "zoneegresses")}) {
     Command& proxy = tree.leaf(group, word, "What the Envoy of a zone proxy says", 1);
-    proxy.app->add_option("--type", flags->type, "config-dump, stats or clusters");
+    proxy.app->add_option("--type", flags->type, "config-dump, stats, clusters or problems");
     proxy.app->add_flag("--config-dump", flags->config_dump, "deprecated: use --type=config-dump");
     proxy.action = [&invocation, flags, &proxy, collection = std::string(collection)]() -> absl::Status {
+      const std::string item = fmt::format("/{}/{}", collection, path_segment(proxy.arguments[0]));
+      if (flags->type == "problems") {
+        return inspect_problems(invocation, item, proxy.arguments[0]);
+      }
       KUMA_ASSIGN_OR_RETURN(const std::string page, admin_page(flags->type.empty() ? "config-dump" : flags->type));
-      return print_raw(invocation, fmt::format("/{}/{}/{}", collection, path_segment(proxy.arguments[0]), page), proxy.arguments[0]);
+      return print_raw(invocation, item + "/" + page, proxy.arguments[0]);
     };
   }
   Command& gateway = tree.leaf(group, "meshgateway", "The dataplanes that a gateway selects", 1);
   gateway.action = [&invocation, &gateway] { return inspect_gateway(invocation, gateway.arguments[0]); };
 
   for (const model::ResourceType& type : invocation.environment.registry.types()) {
+    if (type.name == "ExternalService" || type.name == "MeshGatewayRoute") {
+      Command& resource = tree.leaf(group, std::string(type.kumactl_singular),
+                                    fmt::format("What of a {} is left out of configurations, and why", type.name), 1);
+      resource.app->add_option("-m,--mesh", flags->mesh, "mesh to look in, default if not given");
+      resource.action = [&invocation, &type, flags, &resource] {
+        return inspect_problems(invocation, item_path(type, flags->mesh, resource.arguments[0]), resource.arguments[0]);
+      };
+    }
     if (!type.inspectable || type.kumactl_singular.empty()) {
       continue;
     }

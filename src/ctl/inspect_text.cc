@@ -1,6 +1,7 @@
 #include "ctl/inspect_text.h"
 
 #include "ctl/resource_commands.h"
+#include "ctl/table.h"
 #include "fmt/format.h"
 
 namespace kuma::ctl {
@@ -125,6 +126,24 @@ std::string affected_text(const json::value& answer) {
     out += "\n";
   }
   return out;
+}
+
+std::string zone_problems_text(const json::value& overviews, const json::value& refused, WallTime now) {
+  std::string text;
+  const auto add = [&](std::string_view zone, const json::value& problem, std::initializer_list<std::string_view> time) {
+    text += fmt::format("  {}: {} ({}, last {} ago)\n", zone.empty() ? "(no name)" : zone, text_at(problem, {"message"}),
+                        number_at(problem, {"count"}) == 1 ? "once" : fmt::format("{} times", number_at(problem, {"count"})),
+                        age(now, text_at(problem, time)));
+  };
+  for (const json::value& zone : list_at(overviews, {"items"})) {
+    for (const json::value& problem : list_at(zone, {"zoneInsight", "problems"})) {
+      add(text_at(zone, {"name"}), problem, {"time"});
+    }
+  }
+  for (const json::value& one : list_at(refused, {"items"})) {
+    add(text_at(one, {"zone"}), one, {"lastTime"});
+  }
+  return text.empty() ? "" : "Problems:\n" + text;
 }
 
 }  // namespace kuma::ctl

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 namespace kuma::ctl {
@@ -10,5 +11,8 @@ namespace kuma::ctl {
 std::string policies_text(const json::value& answer);
 // What `inspect <policy> NAME` prints of GET …/{policy}/dataplanes.
 std::string affected_text(const json::value& answer);
+
+// What is wrong with zones' connections: of a list of zone overviews, and of those that GET /zones/_refused tells of. Empty: nothing.
+std::string zone_problems_text(const json::value& overviews, const json::value& refused, WallTime now);
 
 }  // namespace kuma::ctl

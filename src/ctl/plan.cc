@@ -46,8 +46,9 @@ void add_differences(const json::value& answer, std::string& out) {
   for (const json::value& difference : list(answer, "differences")) {
     const std::string action = text(at(difference, "action"));
     const std::string_view sign = action == "added" ? "+" : action == "removed" ? "-" : "~";
-    out += fmt::format("  {} {} {} on {}\n", sign, text(at(difference, "kind")), text(at(difference, "name")),
-                       names_text(at(difference, "dataplanes")));
+    const json::value& dataplanes = at(difference, "dataplanes");
+    out += fmt::format("  {} {} {}{}\n", sign, text(at(difference, "kind")), text(at(difference, "name")),
+                       dataplanes.is_null() ? "" : " on " + names_text(dataplanes));
     for (const json::value& change : list(difference, "changes")) {
       out += fmt::format("      {}: {} -> {}\n", text(at(change, "path")), value_text(at(change, "before")),
                          value_text(at(change, "after")));
@@ -58,6 +59,15 @@ void add_differences(const json::value& answer, std::string& out) {
   }
   if (const size_t more = number(at(answer, "differencesLeftOut")); more > 0) {
     out += fmt::format("  and {} more resources\n", more);
+  }
+}
+
+void add_zone_proxies(const json::value& answer, std::string& out) {
+  for (const json::value& proxy : list(answer, "zoneProxies")) {
+    const json::value& error = at(proxy, "error");
+    out += fmt::format("{} {} would {}\n", text(at(proxy, "type")), text(at(proxy, "name")),
+                       error.is_null() ? "get another configuration:" : "have no configuration any more: " + text(error));
+    add_differences(proxy, out);
   }
 }
 
@@ -145,6 +155,7 @@ std::string plan_text(const json::value& answer) {
                                 number(at(dataplanes, "changed")), number(at(dataplanes, "unchanged")));
   add_differences(answer, out);
   add_policies(answer, out);
+  add_zone_proxies(answer, out);
   for (const json::value& warning : list(answer, "warnings")) {
     out += fmt::format("warning: {}\n", text(warning));
   }

@@ -15,7 +15,9 @@
 namespace kuma::ctl {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 const model::Registry& registry() {
@@ -403,6 +405,37 @@ TEST_F(KumactlTest, Says_what_is_left_out_of_a_configuration_and_why) {
          R"({"dataplanes":2,"total":1,"items":[{"message":"no such backend","count":2,"dataplanes":["fe-1","fe-2"]}],"warnings":["it does nothing"]})");
   EXPECT_EQ(kumactl({"inspect", "traffic-log", "log"}), 0) << err_;
   EXPECT_THAT(out_, HasSubstr("Problems:\n  on 2 dataplanes: no such backend\n  it does nothing\n"));
+}
+
+TEST_F(KumactlTest, Says_where_an_external_service_or_a_policy_is_left_out_at_an_egress) {
+  answer("GET /meshes/m/external-services/bank/_problems", 200,
+         R"({"total":2,"items":[{"message":"no such secret","count":1,"dataplanes":["a"],"zoneEgresses":["out","out-2"]},
+                                {"message":"nobody reaches it","count":0,"dataplanes":[]}]})");
+  EXPECT_EQ(kumactl({"inspect", "external-service", "bank", "-m", "m"}), 0) << err_;
+  EXPECT_EQ(out_, "Problems:\n  on 1 dataplanes and the zone egress out and the zone egress out-2: no such secret\n  nobody reaches it\n");
+  answer("GET /zoneegresses/out/_problems", 200,
+         R"({"total":1,"items":[{"policy":{"type":"RateLimit","name":"r","mesh":"m"},"message":"no such status"}]})");
+  EXPECT_EQ(kumactl({"inspect", "zoneegress", "out", "--type", "problems"}), 0) << err_;
+  EXPECT_EQ(out_, "Problems:\n  RateLimit r of mesh m: no such status\n");
+  answer("GET /meshes/default/meshgatewayroutes/r/_problems", 200, R"({"dataplanes":1,"total":0,"items":[]})");
+  EXPECT_EQ(kumactl({"inspect", "meshgatewayroute", "r"}), 0) << err_;
+  EXPECT_EQ(out_, "No problems\n");
+  EXPECT_EQ(kumactl({"inspect", "external-service", "none"}), 1);
+  EXPECT_THAT(err_, HasSubstr("failed to inspect none"));
+}
+
+TEST_F(KumactlTest, Zones_that_were_refused_are_told_below_those_that_are_there) {
+  answer("GET /zones+insights", 200, R"({"total":1,"items":[{"name":"east","zone":{"enabled":true},"zoneInsight":{"problems":[
+      {"time":"2023-11-14T22:13:15Z","count":3,"message":"its clock is off"}]}}],"next":null})");
+  EXPECT_EQ(kumactl({"inspect", "zones"}), 0) << err_;
+  EXPECT_THAT(out_, EndsWith("Problems:\n  east: its clock is off (3 times, last 5s ago)\n")) << "also of a control plane that knows nothing of refusals";
+  answer("GET /zones/_refused", 200, R"({"total":2,"items":[
+      {"zone":"wset","message":"wrong token","count":1,"firstTime":"2023-11-14T22:13:10Z","lastTime":"2023-11-14T22:13:10Z"},
+      {"zone":"","message":"it gave no name","count":2,"firstTime":"2023-11-14T22:13:10Z","lastTime":"2023-11-14T22:13:10Z"}]})");
+  EXPECT_EQ(kumactl({"inspect", "zones"}), 0) << err_;
+  EXPECT_THAT(out_, EndsWith("  wset: wrong token (once, last 10s ago)\n  (no name): it gave no name (2 times, last 10s ago)\n"));
+  EXPECT_EQ(kumactl({"inspect", "zones", "-o", "json"}), 0) << err_;
+  EXPECT_THAT(out_, Not(HasSubstr("wset"))) << "lists stay as they are";
 }
 
 TEST(ConfigurationFile, Refuses_unknown_members_and_names_them) {

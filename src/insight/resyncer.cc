@@ -20,6 +20,8 @@ constexpr std::chrono::milliseconds kBurst{20};
 // After a write that failed.
 constexpr std::chrono::seconds kRetry{5};
 
+double milliseconds(std::chrono::nanoseconds time) { return std::chrono::duration<double, std::milli>(time).count(); }
+
 }  // namespace
 
 struct Resyncer::Impl : std::enable_shared_from_this<Resyncer::Impl> {
@@ -38,6 +40,10 @@ struct Resyncer::Impl : std::enable_shared_from_this<Resyncer::Impl> {
                                          {{"reason", "event"}, {"result", "changed"}});
       unchanged_time = metrics->summary("insights_resyncer_event_time_processing", "",
                                         {{"reason", "event"}, {"result", "no_changes"}});
+      failure_time = metrics->summary("insights_resyncer_event_time_processing", "", {{"reason", "event"}, {"result", "error"}});
+      waiting_time = metrics->summary("insights_resyncer_event_time_to_process",
+                                      "Time in milliseconds from the first change of a mesh to when its insights are counted.");
+      idle_time = metrics->summary("insights_resyncer_processor_idle_time", "Time in milliseconds without insights to write.");
     }
   }
 
@@ -46,6 +52,7 @@ struct Resyncer::Impl : std::enable_shared_from_this<Resyncer::Impl> {
     bool exists = false;          // the Mesh itself; resources may come before it and outlive it
     std::shared_ptr<void> timer;  // set while a write is due
     std::optional<MonotonicTime> written_at;
+    MonotonicTime marked_at{};    // since when a write is due
   };
 
   // On a writer's thread, with the store locked.
@@ -135,6 +142,7 @@ struct Resyncer::Impl : std::enable_shared_from_this<Resyncer::Impl> {
   }
 
   void schedule(const std::string& name, MeshState& mesh, std::chrono::nanoseconds delay) {
+    mesh.marked_at = clock.monotonic_now();
     mesh.timer = executor.post_after(delay, [weak = weak_from_this(), name] {
       if (const auto self = weak.lock()) {
         self->flush(name);
@@ -151,6 +159,8 @@ struct Resyncer::Impl : std::enable_shared_from_this<Resyncer::Impl> {
     const std::shared_ptr<void> done = std::move(mesh.timer);
     const MonotonicTime start = clock.monotonic_now();
     mesh.written_at = start;
+    waiting_time.observe(milliseconds(start - mesh.marked_at));
+    idle_time.observe(milliseconds(start - idle_since));
     bool changed = false;
     absl::Status status = write(mesh_insight_type, {"", name}, name,
                                 std::make_unique<mesh::v1alpha1::MeshInsight>(mesh.counts.mesh_insight()), changed);
@@ -158,8 +168,8 @@ struct Resyncer::Impl : std::enable_shared_from_this<Resyncer::Impl> {
       status = write(service_insight_type, {name, fmt::format("all-services-{}", name)}, name,
                      std::make_unique<mesh::v1alpha1::ServiceInsight>(mesh.counts.service_insight()), changed);
     }
-    const std::chrono::duration<double, std::milli> took = clock.monotonic_now() - start;
-    (changed ? processing_time : unchanged_time).observe(took.count());
+    idle_since = clock.monotonic_now();
+    (!status.ok() ? failure_time : changed ? processing_time : unchanged_time).observe(milliseconds(idle_since - start));
     if (!status.ok()) {
       on_failure(name, mesh, status);
     }
@@ -205,10 +215,11 @@ struct Resyncer::Impl : std::enable_shared_from_this<Resyncer::Impl> {
   const model::ResourceType& mesh_type;
   const model::ResourceType& mesh_insight_type;
   const model::ResourceType& service_insight_type;
-  observe::Summary processing_time, unchanged_time;
+  observe::Summary processing_time, unchanged_time, failure_time, waiting_time, idle_time;
 
   // The executor's own.
   std::map<std::string, MeshState> meshes;
+  MonotonicTime idle_since = clock.monotonic_now();
   bool stopped = false;
 
   std::unique_ptr<store::Subscription> subscription;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "kds/stream_metrics.h"
 #include "system/v1alpha1/zone.pb.h"
 
 namespace kuma::kds {
@@ -94,7 +95,15 @@ void Global::note_problem(const std::string& zone, std::string message) {
     insights_->on_problem(zone, std::move(message));
   } else {
     make_logger("kds")->warn("zone \"{}\": {}", zone, message);
+    refusals_.add(zone, std::move(message), parts_.clock.wall_now());
   }
+}
+
+void Global::note_refusal(const char* reason, const std::string& zone, std::string message) {
+  if (parts_.metrics != nullptr) {
+    parts_.metrics->counter("kds_connections_refused", "Streams of zones that were turned away", {{"reason", reason}}).add();
+  }
+  note_problem(zone, std::move(message));
 }
 
 // That a zone leaves, or its host is lost, is no problem of its connection.
@@ -108,11 +117,12 @@ absl::StatusOr<std::string> Global::identify(const Metadata& metadata, bool admi
   const std::string zone = get(metadata, kClientId);
   if (zone.empty()) {
     const char* message = "'client-id' is not present in metadata";
+    note_refusal("no_name", "", message);
     return admin ? absl::InvalidArgumentError(message) : absl::UnknownError(message);
   }
   if (parts_.authenticate) {
     if (const absl::Status status = parts_.authenticate(zone, get(metadata, kAuthorization)); !status.ok()) {
-      note_problem(zone, fmt::format("a control plane that wanted to connect as this zone was refused: {}", message_of(status)));
+      note_refusal("token", zone, fmt::format("a control plane that wanted to connect as this zone was refused: {}", message_of(status)));
       return absl::UnauthenticatedError(fmt::format("authentication failed: {}", message_of(status)));
     }
   }
@@ -122,7 +132,7 @@ absl::StatusOr<std::string> Global::identify(const Metadata& metadata, bool admi
 absl::Status Global::take_place(const std::string& zone, std::string_view rpc, const std::string& instance) {
   for (const auto& [key, stream] : streams_) {
     if (key.first == zone && !instance.empty() && !stream.instance.empty() && stream.instance != instance) {
-      note_problem(zone, fmt::format("a second control plane ({}) that wanted to connect as this zone was refused: {} is connected", instance, stream.instance));
+      note_refusal("name_taken", zone, fmt::format("a second control plane ({}) that wanted to connect as this zone was refused: {} is connected", instance, stream.instance));
       return absl::AlreadyExistsError(fmt::format("zone \"{}\" is connected already, from the control plane {}; stop that one, or give this one ({}) another "
                                                   "name (KUMA_MULTIZONE_ZONE_NAME)", zone, stream.instance, instance));
     }
@@ -143,6 +153,8 @@ absl::StatusOr<std::shared_ptr<Session>> Global::open(std::string_view rpc, cons
     }
   }
   if (rpc == kStreamMessage && options_.disable_sotw) {
+    note_refusal("protocol", get(metadata, kClientId), "it wanted to connect with the state of the world, which is off here: set "
+                 "KUMA_EXPERIMENTAL_KDS_DELTA_ENABLED=true there, or KUMA_MULTIZONE_GLOBAL_KDS_DISABLE_SOTW=false here");
     return absl::UnimplementedError("unknown service kuma.mesh.v1alpha1.MultiplexService");
   }
   KUMA_ASSIGN_OR_RETURN(const std::string zone, identify(metadata, !page.empty()));
@@ -160,6 +172,7 @@ absl::StatusOr<std::shared_ptr<Session>> Global::open(std::string_view rpc, cons
 
 std::shared_ptr<Session> Global::open_sync(const std::string& zone, std::string_view rpc, const Metadata& metadata, Link& link) {
   const Protocol protocol = rpc == kStreamMessage ? Protocol::StateOfTheWorld : Protocol::Delta;
+  refusals_.forget(zone);
   SyncSession::Setup setup;
   setup.on_closed = [this, zone, rpc = std::string(rpc)](const absl::Status& why) { note_end(zone, rpc, why); };
   if (rpc != kZoneToGlobalSync) {
@@ -168,7 +181,7 @@ std::shared_ptr<Session> Global::open_sync(const std::string& zone, std::string_
                                      std::abs(off->count()), off->count() > 0 ? "ahead of" : "behind"));
     }
     setup.provider = provider_options(zone, protocol);
-    count_events(setup, zone, protocol, protocol == Protocol::StateOfTheWorld && metadata.contains(kAuthorization));
+    keep_insight(setup, zone, protocol == Protocol::StateOfTheWorld && metadata.contains(kAuthorization));
     make_logger("kds")->info("zone \"{}\" has connected ({})", zone, protocol == Protocol::Delta ? "delta" : "state of the world");
   }
   if (rpc != kGlobalToZoneSync) {
@@ -185,6 +198,7 @@ std::shared_ptr<Session> Global::open_sync(const std::string& zone, std::string_
   }
   const std::string version = get(metadata, kKdsVersion);
   setup.legacy = version.empty() || version == "v2";
+  StreamMetrics(parts_.metrics).watch(setup);
   return SyncSession::start({parts_.registry, parts_.store, catalog_, parts_.clock, parts_.executor}, link, std::move(setup));
 }
 
@@ -201,32 +215,12 @@ SyncSession::ConsumerSetup Global::consumer_setup(const std::string& zone, Proto
           .message_size_max = options_.message_size_max};
 }
 
-// Insights and metrics of what is sent to a zone.
-void Global::count_events(SyncSession::Setup& setup, const std::string& zone, Protocol protocol, bool token_provided) {
+// Insights of what is sent to a zone.
+void Global::keep_insight(SyncSession::Setup& setup, const std::string& zone, bool token_provided) {
   const ZoneInsights::Id id = insights_->open(zone, token_provided);
-  const std::string prefix = protocol == Protocol::Delta ? "kds_delta" : "kds";
-  setup.on_events = [this, id, prefix](const NodeInfo& node, const std::vector<Provider::Event>& events) {
-    insights_->on_events(id, node, events);
-    if (parts_.metrics == nullptr) {
-      return;
-    }
-    for (const Provider::Event& event : events) {
-      if (event.kind == Provider::Event::Kind::LeftOut) {
-        continue;
-      }
-      if (event.kind == Provider::Event::Kind::Sent) {
-        parts_.metrics->counter(prefix + "_responses_sent", "Number of responses sent by the server to a client", {{"type_url", event.type}}).add();
-      } else {
-        parts_.metrics->counter(prefix + "_requests_received", "Number of confirmations requests from a client",
-                                {{"type_url", event.type}, {"confirmation", event.kind == Provider::Event::Kind::Acknowledged ? "ACK" : "NACK"}}).add();
-      }
-    }
-  };
-  const observe::Gauge active = parts_.metrics == nullptr ? observe::Gauge() : parts_.metrics->gauge(prefix + "_streams_active", "Number of active connections between a server and a client");
-  active.add(1);
-  setup.on_closed = [id, zone, active, this, note_end = std::move(setup.on_closed)](const absl::Status& why) {
+  setup.on_events = [this, id](const NodeInfo& node, const std::vector<Provider::Event>& events) { insights_->on_events(id, node, events); };
+  setup.on_closed = [id, zone, this, note_end = std::move(setup.on_closed)](const absl::Status& why) {
     note_end(why);
-    active.add(-1);
     make_logger("kds")->info("zone \"{}\" has disconnected: {}", zone, why.ok() ? "it left" : message_of(why));
     insights_->close(id);
   };
@@ -241,12 +235,16 @@ std::shared_ptr<Session> Global::open_admin(const std::string& zone, std::string
 
 absl::Status Global::ensure_zone(const std::string& zone) {
   const model::ResourceType& type = *parts_.registry.find("Zone");
-  if (parts_.store.get(type, {"", zone}).ok()) {
-    return absl::OkStatus();
+  absl::Status status;
+  if (!parts_.store.get(type, {"", zone}).ok()) {
+    auto spec = std::make_unique<system::v1alpha1::Zone>();
+    spec->mutable_enabled()->set_value(true);
+    status = manager::ignore_existing(parts_.manager.create(model::make_resource(type, {"", zone}, std::move(spec))).status());
   }
-  auto spec = std::make_unique<system::v1alpha1::Zone>();
-  spec->mutable_enabled()->set_value(true);
-  return manager::ignore_existing(parts_.manager.create(model::make_resource(type, {"", zone}, std::move(spec))).status());
+  if (!status.ok()) {
+    refusals_.add(zone, fmt::format("it could not be registered: {}", message_of(status)), parts_.clock.wall_now());
+  }
+  return status;
 }
 
 std::shared_ptr<Strand> Global::strand_of(const std::string& zone) {
@@ -273,6 +271,12 @@ void Global::on_closed(const StreamKey& key, const Link* link) {
 
 void Global::watch_zones() {
   const MonotonicTime now = parts_.clock.monotonic_now();
+  const auto measure = [this, now] {
+    if (parts_.metrics != nullptr) {
+      const std::chrono::duration<double, std::milli> took = parts_.clock.monotonic_now() - now;
+      parts_.metrics->summary("component_zone_watch", "Time in milliseconds to look for zones that say nothing any more").observe(took.count());
+    }
+  };
   for (const auto& [key, stream] : streams_) {
     const auto sign = last_sign_.find(key.first);
     if (stream.pings && sign != last_sign_.end() && now - sign->second > options_.health_timeout) {
@@ -280,6 +284,7 @@ void Global::watch_zones() {
       stream.link->end(absl::CancelledError("stream canceled - zone hc failed"));
     }
   }
+  measure();
   watch_timer_ = parts_.executor.post_after(options_.health_interval, [this] { watch_zones(); });
 }
 

@@ -7,6 +7,7 @@
 #include "kds/admin_streams.h"
 #include "kds/feed.h"
 #include "kds/link.h"
+#include "kds/refusals.h"
 #include "kds/sync_session.h"
 #include "kds/zone_insights.h"
 #include "observe/metrics.h"
@@ -59,6 +60,8 @@ class Global {
   absl::StatusOr<std::chrono::nanoseconds> on_health_check(const Metadata& metadata);
   // A page of a proxy of any zone. Any thread.
   void fetch_page(const model::Resource& proxy, const std::string& page, PageDone done) { admin_->fetch(proxy, page, std::move(done)); }
+  // Of zones that have no insight. Any thread.
+  const Refusals& refusals() const { return refusals_; }
   void stop();
 
   // For tests: all that connected zones are owed has been acknowledged.
@@ -75,6 +78,8 @@ class Global {
   class Tracked;
 
   void note_problem(const std::string& zone, std::string message);
+  // A connection is turned away: counted, and noted as a problem of the zone.
+  void note_refusal(const char* reason, const std::string& zone, std::string message);
   void note_end(const std::string& zone, std::string_view rpc, const absl::Status& why);
   absl::StatusOr<std::string> identify(const Metadata& metadata, bool admin);
   absl::Status take_place(const std::string& zone, std::string_view rpc, const std::string& instance);
@@ -82,7 +87,7 @@ class Global {
   std::shared_ptr<Session> open_admin(const std::string& zone, std::string_view page, Link& link);
   Provider::Options provider_options(const std::string& zone, Protocol protocol) const;
   SyncSession::ConsumerSetup consumer_setup(const std::string& zone, Protocol protocol);
-  void count_events(SyncSession::Setup& setup, const std::string& zone, Protocol protocol, bool token_provided);
+  void keep_insight(SyncSession::Setup& setup, const std::string& zone, bool token_provided);
   absl::Status ensure_zone(const std::string& zone);
   std::shared_ptr<Strand> strand_of(const std::string& zone);
   void on_closed(const StreamKey& key, const Link* link);
@@ -94,6 +99,7 @@ class Global {
   std::unique_ptr<Feed> feed_;
   std::shared_ptr<AdminStreams> admin_;
   std::unique_ptr<ZoneInsights> insights_;
+  Refusals refusals_;
   std::map<StreamKey, Open> streams_;
   std::map<std::string, MonotonicTime> last_sign_;          // of life, by zone
   std::map<std::string, std::shared_ptr<Strand>> strands_;  // by zone; bounded by zones that were ever here

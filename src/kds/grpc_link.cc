@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "kds/wire.h"
 #include "mesh/v1alpha1/kds.pb.h"
 
 namespace kuma::kds {
@@ -51,6 +52,11 @@ class GrpcLink final : public Link, public net::GrpcStreamHandler {
     if (session_ != nullptr) {
       session_->on_message(message);
     }
+  }
+  std::string describe_oversized(std::string_view beginning) override {
+    const std::string largest = describe_largest(beginning);
+    return fmt::format("{}{}make it smaller, or raise {}", largest.empty() ? "" : "it begins with ", largest.empty() ? "" : largest + "; ",
+                       is_server_ ? "KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE at the global" : "KUMA_MULTIZONE_ZONE_KDS_MAX_MSG_SIZE at the zone");
   }
   void on_half_close() override {
     if (is_server_) {
@@ -120,12 +126,10 @@ void serve_stream(net::Server& server, Global& global, std::string_view rpc) {
 
 }  // namespace
 
-void serve_global(net::Server& server, Global& global, bool with_sotw) {
+void serve_global(net::Server& server, Global& global) {
   serve_stream(server, global, kGlobalToZoneSync);
   serve_stream(server, global, kZoneToGlobalSync);
-  if (with_sotw) {
-    serve_stream(server, global, kStreamMessage);
-  }
+  serve_stream(server, global, kStreamMessage);
   for (const std::string_view page : kAdminPages) {
     serve_stream(server, global, rpc_of_page(page));
   }

@@ -61,7 +61,7 @@ struct GlobalSite : Site {
     options.insights.flush_interval = 100ms;
     global = std::make_unique<Global>(
         Global::Parts{.registry = registry, .store = *store, .manager = *manager, .clock = system_clock(), .executor = loops.at(0), .workers = workers,
-                      .metrics = nullptr, .make_id = [this] { return fmt::format("id-{}", ++last_id); },
+                      .metrics = &metrics, .make_id = [this] { return fmt::format("id-{}", ++last_id); },
                       .authenticate = [this](const std::string& zone, const std::string& token) {
                         return !authenticated || token == "token of " + zone ? absl::OkStatus() : absl::UnauthenticatedError("this is no token of the zone");
                       }},
@@ -69,7 +69,7 @@ struct GlobalSite : Site {
     global->start();
     server_options.address = "127.0.0.1";
     server = std::make_unique<net::Server>(loops, std::move(server_options));
-    serve_global(*server, *global, true);
+    serve_global(*server, *global);
     EXPECT_TRUE(server->start().ok());
     put("{type: Mesh, name: default}");
   }
@@ -93,6 +93,7 @@ struct GlobalSite : Site {
   security::KeyPool keys{key_executor, security::KeyPoolLimits{.ready_count = 0}, []() -> absl::StatusOr<security::PrivateKey> { return security::testing::rsa_key(); }};
   manager::PendingSecrets pending;
   std::unique_ptr<manager::ResourceManager> manager;
+  observe::Metrics metrics;
   std::atomic<bool> authenticated = false;
   std::atomic<int> last_id = 0;
   std::unique_ptr<Global> global;
@@ -172,6 +173,31 @@ TEST_P(GrpcLinkTest, A_zone_with_a_wrong_token_is_refused_with_the_reason_and_le
   EXPECT_TRUE(eventually([&] { return insight::is_online(global.insight("east").subscriptions()); }));
 }
 
+TEST_P(GrpcLinkTest, A_zone_that_never_registered_is_told_of_until_it_is_let_in) {
+  GlobalSite global;
+  global.authenticated = true;
+  ZoneSite zone(global.server->port(), zone_options(), "token of west");
+  const auto tells = [&] {
+    const auto refused = global.global->refusals().list();
+    return !refused.empty() && refused.front().zone == "east" && refused.front().count > 0 &&
+           refused.front().message == "a control plane that wanted to connect as this zone was refused: this is no token of the zone";
+  };
+  EXPECT_TRUE(eventually(tells));
+  EXPECT_FALSE(global.has("Zone", {"", "east"})) << "strangers make no zones";
+  EXPECT_GT(global.metrics.counter("kds_connections_refused", "", {{"reason", "token"}}).value(), 0);
+  zone.set_token("token of east");
+  EXPECT_TRUE(eventually([&] { return global.has("Zone", {"", "east"}) && global.global->refusals().list().empty(); }));
+}
+
+TEST_P(GrpcLinkTest, A_zone_of_the_old_protocol_at_a_global_that_has_it_off_is_told_of) {
+  GlobalSite global({.disable_sotw = true});
+  ZoneSite zone(global.server->port(), {.delta = false});
+  EXPECT_TRUE(eventually([&] {
+    const auto refused = global.global->refusals().list();
+    return !refused.empty() && refused.front().zone == "east" && refused.front().message.find("KUMA_EXPERIMENTAL_KDS_DELTA_ENABLED=true") != std::string::npos;
+  }));
+}
+
 TEST_P(GrpcLinkTest, A_second_control_plane_under_a_taken_name_is_refused_and_the_zones_insight_tells) {
   GlobalSite global;
   ZoneSite first(global.server->port(), zone_options());
@@ -204,6 +230,9 @@ TEST_P(GrpcLinkTest, A_message_over_what_the_global_takes_ends_the_stream_and_th
   zone.put(fmt::format("{{type: Dataplane, mesh: default, name: large, networking: {{address: 10.0.0.1, inbound: [{{port: 80, tags: {{kuma.io/service: web, "
                        "kuma.io/zone: east, large: {}}}}}]}}}}", std::string(60'000, 'x')));
   EXPECT_TRUE(eventually([&] { return global.tells("east", "was ended: received message larger than max"); })) << global.insight("east").DebugString();
+  EXPECT_TRUE(eventually([&] {
+    return global.tells("east", "it begins with Dataplane \"large\" of mesh \"default\" of 60") && global.tells("east", "raise KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE");
+  })) << global.insight("east").DebugString();
   global.put(fmt::format(kPolicy, "after"));
   EXPECT_TRUE(eventually([&] { return zone.has("MeshTimeout", {"default", "after"}); }));
   EXPECT_TRUE(zone.store->remove(*all_types().find("Dataplane"), {"default", "large"}).ok());

@@ -1,6 +1,7 @@
 #include "kds/mapping.h"
 
 #include "kds/testing.h"
+#include "kds/wire.h"
 #include "mesh/v1alpha1/dataplane_insight.pb.h"
 #include "mesh/v1alpha1/zone_ingress.pb.h"
 #include "security/key.h"
@@ -142,6 +143,27 @@ TEST_F(MappingTest, Refuses_a_resource_of_another_kind_and_says_which_it_is) {
               ::testing::StartsWith("type=\"Timeout\" name=\"s\" mesh=\"default\": the spec is no type.googleapis.com/kuma.mesh.v1alpha1.Timeout but"));
   EXPECT_FALSE(decode_resource(*registry_.find("Mesh"), any).ok());
   EXPECT_FALSE(decode_resource(*registry_.find("MeshTimeout"), any).ok());
+}
+
+TEST_F(MappingTest, The_largest_resource_of_a_response_is_made_out_wherever_it_is_cut) {
+  namespace discovery = ::envoy::service::discovery::v3;
+  const auto add = [&](discovery::DeltaDiscoveryResponse& response, const std::string& document) {
+    auto& resource = *response.add_resources();
+    resource.set_version("v");
+    resource.mutable_resource()->set_type_url(std::string(kKumaResourceUrl));
+    resource.mutable_resource()->set_value(encode_resource(make(registry_, document)));
+  };
+  discovery::DeltaDiscoveryResponse response;
+  add(response, "{type: Mesh, name: first}");
+  add(response, "{type: Secret, mesh: default, name: large, data: " + base64_encode(std::string(3'000'000, 'x')) + "}");
+  const std::string bytes = response.SerializeAsString();
+  EXPECT_THAT(describe_largest(std::string_view(bytes).substr(0, 16'384)), ::testing::StartsWith("Secret \"large\" of mesh \"default\" of 3000"));
+  EXPECT_EQ(describe_largest(""), "");
+  EXPECT_EQ(describe_largest(std::string(10'000, '\xff')), "");
+  EXPECT_EQ(describe_largest(std::string(kKumaResourceUrl) + "\x12\xff\xff\xff\xff\x0f\x0a\xff\xff\xff\xff\x0f"), "") << "lengths that lie";
+  for (size_t cut = 0; cut < 400; ++cut) {
+    (void)describe_largest(std::string_view(bytes).substr(0, cut));
+  }
 }
 
 TEST_F(MappingTest, Every_recorded_resource_has_the_recorded_version_when_encoded_again) {

@@ -86,7 +86,7 @@ void Provider::answer(TypeState& state, const Request& request) {
     return;  // of a response that no longer counts
   }
   InFlight sent = *std::exchange(state.in_flight, std::nullopt);
-  events_.push_back({request.error ? Event::Kind::Rejected : Event::Kind::Acknowledged, request.type, request.error.value_or("")});
+  events_.push_back({request.error ? Event::Kind::Rejected : Event::Kind::Acknowledged, request.type, request.error.value_or(""), clock_.monotonic_now() - sent.since});
   if (request.error) {
     state.not_before = std::max(state.not_before, clock_.monotonic_now() + options_.nack_backoff);
     state.first_sent = state.first_sent && !sent.first;
@@ -143,7 +143,7 @@ void Provider::refuse(TypeState& state, std::string what) {
   }
   std::string error = fmt::format("{} is not sent: a message may have {} bytes; raise the limit (KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE, KUMA_MULTIZONE_ZONE_KDS_MAX_MSG_SIZE) on both sides", what, options_.message_size_max);
   make_logger("kds")->error("to the peer \"{}\": {}", node_->id, error);
-  events_.push_back({Event::Kind::LeftOut, state.type == nullptr ? "" : std::string(state.type->name), std::move(error)});
+  events_.push_back({Event::Kind::LeftOut, state.type == nullptr ? "" : std::string(state.type->name), std::move(error), {}});
 }
 
 void Provider::take_delta(TypeState& state, const std::string& name, std::vector<Response>& out) {
@@ -230,7 +230,7 @@ void Provider::send(TypeState& state, Response response, std::vector<Response>& 
   }
   state.in_flight->since = clock_.monotonic_now();
   state.first_sent = true;
-  events_.push_back({Event::Kind::Sent, response.type, ""});
+  events_.push_back({Event::Kind::Sent, response.type, "", {}});
   out.push_back(std::move(response));
 }
 
@@ -258,6 +258,32 @@ absl::Status Provider::check_progress() const {
     }
   }
   return absl::OkStatus();
+}
+
+std::string Provider::largest_under_way() const {
+  const Offer* largest = nullptr;
+  const model::ResourceType* type = nullptr;
+  const auto consider = [&](const model::ResourceType& of, const std::string& key) {
+    const Offer* offer = catalog_.find(of, key, peer_);
+    if (offer != nullptr && (largest == nullptr || offer->bytes->size() > largest->bytes->size())) {
+      largest = offer;
+      type = &of;
+    }
+  };
+  for (const auto& [name, state] : types_) {
+    if (state.type == nullptr || !state.in_flight) {
+      continue;
+    }
+    if (options_.protocol == Protocol::StateOfTheWorld) {  // a response is all of the type
+      for (const std::string& key : catalog_.keys(*state.type)) {
+        consider(*state.type, key);
+      }
+    }
+    for (const auto& [key, version] : state.in_flight->versions) {
+      consider(*state.type, key);
+    }
+  }
+  return largest == nullptr ? "" : fmt::format("{} of {} bytes", model::describe(*type, largest->key), largest->bytes->size());
 }
 
 bool Provider::is_settled() const {

@@ -47,6 +47,7 @@ class Provider {
     Kind kind = Kind::Sent;
     std::string type = {};
     std::string error = {};
+    std::chrono::nanoseconds took{};  // Acknowledged, Rejected: since it was sent
   };
 
   // `on_ready` is called when take_responses() may have something that it had not before; it must not call back.
@@ -67,6 +68,8 @@ class Provider {
 
   // The node of the first request.
   const std::optional<NodeInfo>& node() const { return node_; }
+  // The largest resource that is under way, with its size; empty when nothing is.
+  std::string largest_under_way() const;
   // Nothing is owed and nothing under way.
   bool is_settled() const;
 

@@ -132,7 +132,11 @@ void SyncSession::store_next() {
   }
   const bool initial = !std::exchange(stored_types_[std::string(batch->type->name)], true);
   setup_.consumer->strand->post([self = shared_from_this(), sync = sync_, initial, batch = std::make_shared<const Batch>(*std::move(batch))] {
+    const MonotonicTime start = self->host_.clock.monotonic_now();
     absl::Status status = sync->store(*batch);
+    if (self->setup_.on_applied) {
+      self->setup_.on_applied(self->host_.clock.monotonic_now() - start);
+    }
     self->host_.executor.post([self, initial, status = std::move(status)] { self->on_stored(initial, status); });
   });
 }
@@ -199,7 +203,12 @@ void SyncSession::flush() {
   if (!is_open() || provider_ == nullptr) {
     return;
   }
-  for (const Response& response : provider_->take_responses()) {
+  const MonotonicTime start = host_.clock.monotonic_now();
+  const std::vector<Response> responses = provider_->take_responses();
+  if (setup_.on_generated) {
+    setup_.on_generated(host_.clock.monotonic_now() - start, !responses.empty());
+  }
+  for (const Response& response : responses) {
     send(response);
   }
   const std::vector<Provider::Event> events = provider_->take_events();
@@ -231,12 +240,20 @@ void SyncSession::end(const absl::Status& status) {
 
 void SyncSession::on_closed(const absl::Status& why) {
   link_ = nullptr;
+  absl::Status told = why;
+  if (absl::IsResourceExhausted(why) && provider_ != nullptr) {
+    if (const std::string largest = provider_->largest_under_way(); !largest.empty()) {
+      make_logger("kds")->error("the peer takes no message of such a size ({}): the largest resource under way to it is {}; make it smaller or raise the "
+                                "limit there", message_of(why), largest);
+      told = absl::ResourceExhaustedError(fmt::format("{}; the largest resource under way to it: {}", message_of(why), largest));
+    }
+  }
   provider_.reset();
   wake_timer_ = nullptr;
   answer_timer_ = nullptr;
   first_response_timer_ = nullptr;
   if (const auto on_closed = std::exchange(setup_.on_closed, nullptr)) {
-    on_closed(why);
+    on_closed(told);
   }
 }
 

@@ -44,6 +44,10 @@ class SyncSession : public Session, public std::enable_shared_from_this<SyncSess
     bool legacy = false;  // version 1 in the envelope of old peers
     // What the provider saw, for those who count. `node` is that of the first request.
     std::function<void(const NodeInfo& node, const std::vector<Provider::Event>& events)> on_events = {};
+    // How long it took to find out what the peer is to be sent, and whether there was anything.
+    std::function<void(std::chrono::nanoseconds took, bool changed)> on_generated = {};
+    // How long it took to store what the peer sent. On the strand.
+    std::function<void(std::chrono::nanoseconds took)> on_applied = {};
     // What the peer sent could not be stored; it is asked again.
     std::function<void(const absl::Status& why)> on_refused = {};
     std::function<void(const absl::Status& why)> on_closed = {};

@@ -79,4 +79,56 @@ absl::StatusOr<model::Resource> decode_resource(const model::ResourceType& type,
   return model::make_resource(type, key, std::move(message));
 }
 
+namespace {
+
+using google::protobuf::io::CodedInputStream;
+
+// Reads a field's tag, which must be this one, and the length that follows.
+bool read_length(CodedInputStream& in, uint32_t tag, uint32_t& length) { return in.ReadTag() == tag && in.ReadVarint32(&length); }
+
+// What a KumaResource says first: its key and the type of its spec. The type is empty for policies whose spec is JSON.
+struct Beginning {
+  model::ResourceKey key;
+  std::string type;
+};
+
+constexpr uint32_t kFirstField = 0x0a, kSecondField = 0x12;  // both of a length
+
+std::optional<Beginning> read_beginning(CodedInputStream& in) {
+  Beginning beginning;
+  uint32_t length = 0;
+  std::string bytes;
+  mesh::v1alpha1::KumaResource::Meta meta;
+  if (!read_length(in, kFirstField, length) || !in.ReadString(&bytes, static_cast<int>(length)) || !meta.ParseFromString(bytes)) {
+    return std::nullopt;
+  }
+  beginning.key = {meta.mesh(), meta.name()};
+  if (read_length(in, kSecondField, length) && read_length(in, kFirstField, length) && in.ReadString(&bytes, static_cast<int>(length))) {
+    beginning.type = bytes.substr(bytes.rfind('.') + 1);
+  }
+  return beginning;
+}
+
+}  // namespace
+
+// A resource is an Any of its URL and the encoded KumaResource, in whatever message it travels: the URL shows where one begins.
+std::string describe_largest(std::string_view beginning) {
+  std::string largest;
+  uint32_t largest_size = 0;
+  for (size_t at = beginning.find(kKumaResourceUrl); at != std::string_view::npos; at = beginning.find(kKumaResourceUrl, at + 1)) {
+    const std::string_view rest = beginning.substr(at + kKumaResourceUrl.size());
+    CodedInputStream in(reinterpret_cast<const uint8_t*>(rest.data()), static_cast<int>(rest.size()));
+    uint32_t size = 0;
+    if (!read_length(in, kSecondField, size) || size <= largest_size) {
+      continue;
+    }
+    if (const auto read = read_beginning(in)) {
+      largest_size = size;
+      largest = fmt::format("{} \"{}\"{} of {} bytes", read->type.empty() ? "the policy" : read->type, read->key.name,
+                            read->key.mesh.empty() ? "" : fmt::format(" of mesh \"{}\"", read->key.mesh), size);
+    }
+  }
+  return largest;
+}
+
 }  // namespace kuma::kds

@@ -26,4 +26,8 @@ std::string version_of(std::string_view encoded);
 // sender's.
 absl::StatusOr<model::Resource> decode_resource(const model::ResourceType& type, const google::protobuf::Any& any);
 
+// Of the beginning of a response of either protocol, cut anywhere: the largest resource that begins in it, by its type and name
+// as the sender knows it, and its size; empty when none can be made out.
+std::string describe_largest(std::string_view beginning);
+
 }  // namespace kuma::kds

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "kds/stream_metrics.h"
 #include "mesh/v1alpha1/kds.pb.h"
 
 namespace kuma::kds {
@@ -112,6 +113,7 @@ SyncSession::Setup Zone::sync_setup(std::string_view rpc) {
                                                 .strand = strand_, .response_backoff = options_.response_backoff, .message_size_max = options_.message_size_max,
                                                 .first_response_timeout = kFirstResponseTimeout};
   }
+  StreamMetrics(parts_.metrics).watch(setup);
   return setup;
 }
 

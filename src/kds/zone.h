@@ -7,6 +7,7 @@
 #include "kds/feed.h"
 #include "kds/link.h"
 #include "kds/sync_session.h"
+#include "observe/metrics.h"
 
 namespace kuma::kds {
 
@@ -43,6 +44,7 @@ class Zone {
     FetchPage fetch_page;
     std::function<double()> random;  // 0 to 1
     std::function<std::string()> read_token = nullptr;  // for each connection; null or an empty token: none is sent
+    observe::Metrics* metrics = nullptr;
   };
   Zone(Parts parts, Options options);
   ~Zone();  // stop()

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "insight/subscriptions.h"
+#include "kds/refusals.h"
 
 namespace kuma::kds {
 namespace {
@@ -13,14 +14,6 @@ using namespace std::chrono_literals;
 
 // A zone asks for some thirty types at once: one write shows all of the answers.
 constexpr auto kFirstFlushDelay = 300ms;
-constexpr size_t kProblemLengthMax = 1000;
-
-// Short, and of characters that every reader of the insight takes: parts of it come from peers.
-std::string to_line(std::string text) {
-  text.resize(std::min(text.size(), kProblemLengthMax));
-  std::replace_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
-  return text;
-}
 
 void count(pb::KDSServiceStats& stats, Provider::Event::Kind kind) {
   switch (kind) {
@@ -170,7 +163,7 @@ void ZoneInsights::write_end(const std::string& zone) {
 }
 
 void ZoneInsights::on_problem(const std::string& zone, std::string message) {
-  message = to_line(std::move(message));
+  message = to_problem_line(std::move(message));
   Problems& problems = problems_[zone];
   if (!problems.unwritten.contains(message) && problems.unwritten.size() >= kProblemsMax) {
     return;

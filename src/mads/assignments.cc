@@ -34,7 +34,8 @@ std::string sanitize(std::string_view text) {
 // The view's form of a dataplane, for those who choose policies by it.
 mesh::DataplaneView view_of(const model::ResourcePtr& resource) {
   const auto& networking = resource->as<Dataplane>().networking();
-  mesh::DataplaneView view{.resource = resource, .address = networking.address(), .advertised_address = {}, .tag_sets = {}};
+  mesh::DataplaneView view{
+      .resource = resource, .address = networking.address(), .advertised_address = networking.advertisedaddress(), .tag_sets = {}};
   for (const auto& inbound : networking.inbound()) {
     view.tag_sets.push_back(mesh::to_tags(inbound.tags()));
   }
@@ -79,12 +80,14 @@ void add_of_mesh(const model::Registry& registry, const store::Store& store, con
       return;  // the mesh has none enabled
     }
     const mesh::DataplaneView dataplane = view_of(resource);
+    // Prometheus comes from outside, as other proxies do.
+    const std::string& address = dataplane.advertised_address.empty() ? dataplane.address : dataplane.advertised_address;
     const bool own_tls = settings->tls().mode() == PrometheusTlsConfig::providedTLS;
     assignments.push_back({.mesh = mesh.meta.name,
                            .dataplane = resource->meta.name,
                            .service = mesh::identifying_service(dataplane),
                            .scheme = own_tls ? "https" : "http",
-                           .address = join_host_port(dataplane.address, settings->port()),
+                           .address = join_host_port(address, settings->port()),
                            .metrics_path = settings->path(),
                            .labels = labels_of(dataplane, gateways)});
   }

@@ -279,7 +279,7 @@ net::HttpHandler Service::http_handler() {
       return;
     }
     nanoseconds timeout = impl->options.fetch_timeout;
-    if (const auto given = query_value(target, "fetch-timeout")) {
+    if (const auto given = query_value(target, "fetch-timeout"); given && !given->empty()) {
       const auto parsed = parse_go_duration(*given);
       if (!parsed.ok()) {
         responder.send(refusal("Could not parse fetch-timeout", message_of(parsed.status())));

@@ -105,6 +105,39 @@ TEST_F(MadsTest, A_dataplanes_own_settings_go_before_the_meshs) {
   EXPECT_NE(body.find(R"("scheme":"https","address":"10.0.0.1:1234","metrics_path":"/m")"), std::string::npos) << body;
 }
 
+TEST_F(MadsTest, Of_several_backends_the_enabled_one_counts_and_of_none_nobody_is_scraped) {
+  const auto mesh = [](std::string_view enabled) {
+    return fmt::format(R"({{"type": "Mesh", "name": "default", "metrics": {{"enabledBackend": "{}", "backends": [
+        {{"name": "a", "type": "prometheus", "conf": {{"port": 1111, "path": "/a"}}}},
+        {{"name": "b", "type": "prometheus", "conf": {{"port": 2222, "path": "/b"}}}}]}}}})", enabled);
+  };
+  put(mesh("b"));
+  dataplane("web-1");
+  const Pending first = ask();
+  EXPECT_NE((*first)->body.find(R"("address":"10.0.0.1:2222","metrics_path":"/b")"), std::string::npos) << (*first)->body;
+  const Pending waiting = wait_for_news(first);
+  put(mesh(""));
+  executor.advance(1s);
+  ASSERT_TRUE(waiting->has_value());
+  EXPECT_NE((*waiting)->body.find(R"("resources":[])"), std::string::npos) << (*waiting)->body;
+}
+
+TEST_F(MadsTest, A_dataplane_is_scraped_where_others_reach_it) {
+  put(kMesh);
+  put(R"({"type": "Dataplane", "mesh": "default", "name": "behind", "networking": {"address": "10.0.0.1", "advertisedAddress": "fd00::1",
+      "inbound": [{"port": 80, "tags": {"kuma.io/service": "web"}}]}})");
+  EXPECT_NE((*ask())->body.find(R"("address":"[fd00::1]:5670")"), std::string::npos);
+}
+
+TEST_F(MadsTest, A_timeout_that_says_nothing_is_none) {
+  put(kMesh);
+  const Pending waiting = wait_for_news(ask(), "?fetch-timeout=");
+  executor.advance(29s);
+  EXPECT_FALSE(waiting->has_value());
+  executor.advance(1s);
+  EXPECT_EQ((*waiting)->status, 304);
+}
+
 TEST_F(MadsTest, A_known_version_waits_for_the_next_and_then_304) {
   put(kMesh);
   dataplane("web-1");

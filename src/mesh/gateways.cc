@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fmt/format.h"
 #include "mesh/selection.h"
 #include "mesh/v1alpha1/dataplane.pb.h"
 #include "mesh/v1alpha1/gateway.pb.h"
@@ -49,6 +50,22 @@ std::vector<CrossMeshListener> cross_mesh_listeners(const MeshView& view) {
     }
   }
   return listeners;
+}
+
+std::string secret_of_file(std::string_view path) { return fmt::format("file:{}", path); }
+
+std::set<std::string> certificate_files(const ResourceList& gateways) {
+  std::set<std::string> files;
+  for (const model::ResourcePtr& gateway : gateways) {
+    for (const auto& listener : gateway->as<v1alpha1::MeshGateway>().conf().listeners()) {
+      for (const auto& certificate : listener.tls().certificates()) {
+        if (certificate.has_file()) {
+          files.insert(certificate.file());
+        }
+      }
+    }
+  }
+  return files;
 }
 
 GatewayServices build_gateway_services(const std::vector<CrossMeshListener>& listeners, const ZoneInputs& inputs) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mesh/endpoints.h"
@@ -25,6 +27,12 @@ void add_cross_mesh_listeners(const DataplaneView& dataplane, const ResourceList
                               std::vector<CrossMeshListener>& listeners);
 // All of a mesh, by dataplane. Cheap when it has none.
 std::vector<CrossMeshListener> cross_mesh_listeners(const MeshView& view);
+
+// Certificates of gateways may lie in files of the control plane's host. A view holds those among its secrets, under names that no
+// secret can have; one that can't be read is not there.
+std::string secret_of_file(std::string_view path);
+// The files that the gateways name.
+std::set<std::string> certificate_files(const ResourceList& gateways);
 
 // By the gateway's service. What other zones have comes by way of their ingresses, or of our egresses as `inputs` says.
 GatewayServices build_gateway_services(const std::vector<CrossMeshListener>& listeners, const ZoneInputs& inputs);

@@ -16,6 +16,7 @@ namespace kuma::mesh {
 // What all meshes share.
 struct GlobalState {
   const ViewOptions* options = nullptr;
+  const model::ResourceType* secret_type = nullptr;  // null: the registry has none
   std::map<std::string, model::ResourcePtr> zone_ingresses;  // by name, as stored
   std::map<std::string, model::ResourcePtr> zone_egresses;
   absl::flat_hash_map<std::string, std::string> resolved;    // host → IP; empty: does not resolve
@@ -79,6 +80,8 @@ class MeshState {
 
   bool refresh_trust(const GlobalState& global);
   bool refresh_gateways(const GlobalState& global);
+  // Reads the files that gateways' certificates lie in, when a gateway has changed.
+  void refresh_files(const GlobalState& global);
   ZoneInputs zone_inputs(const GlobalState& global) const;
   void add_member(const std::string& dataplane, const DataplaneStatePtr& state);
   void remove_member(const std::string& dataplane, const DataplaneStatePtr& state);

@@ -41,7 +41,35 @@ void MeshState::set_other_mesh(const std::string& name, const OtherMesh& other) 
   pending_.other_meshes.insert(name);
 }
 
+void MeshState::refresh_files(const GlobalState& global) {
+  const auto gateways = policies_.find("MeshGateway");
+  if (is_outline_ || global.secret_type == nullptr || gateways == policies_.end()) {
+    return;
+  }
+  std::map<std::string, model::ResourcePtr> wanted;  // by name of the secret
+  for (const std::string& path : certificate_files(*gateways->second)) {
+    auto read = global.options->read_file ? global.options->read_file(path) : absl::NotFoundError("nobody reads files here");
+    if (read.ok()) {
+      auto spec = std::make_unique<kuma::system::v1alpha1::Secret>();
+      spec->mutable_data()->set_value(*std::move(read));
+      wanted[secret_of_file(path)] = std::make_shared<const model::Resource>(
+          model::make_resource(*global.secret_type, {name_, secret_of_file(path)}, std::move(spec)));
+    }
+  }
+  for (auto held = secrets_.begin(); held != secrets_.end(); ++held) {
+    if (held->first.starts_with(secret_of_file(""))) {
+      wanted.try_emplace(held->first, nullptr);  // not needed any more, or not readable
+    }
+  }
+  for (const auto& [name, file] : wanted) {
+    set_secret(name, file);
+  }
+}
+
 bool MeshState::refresh_shown(const GlobalState& global) {
+  if (gateways_dirty_ || mesh_changed_) {
+    refresh_files(global);
+  }
   const bool other_trust = refresh_trust(global);
   gateways_dirty_ = gateways_dirty_ || other_trust;
   const bool other_gateways = gateways_dirty_ && !is_outline_ && refresh_gateways(global);

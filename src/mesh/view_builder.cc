@@ -143,9 +143,10 @@ std::vector<MeshUpdate> ViewBuilder::Impl::publish() {
   return updates;
 }
 
-ViewBuilder::ViewBuilder(const model::Registry&, ViewOptions options) : impl_(std::make_unique<Impl>()) {
+ViewBuilder::ViewBuilder(const model::Registry& registry, ViewOptions options) : impl_(std::make_unique<Impl>()) {
   impl_->options = std::move(options);
   impl_->global.options = &impl_->options;
+  impl_->global.secret_type = registry.find("Secret");
 }
 
 ViewBuilder::~ViewBuilder() = default;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "net/call_observer.h"
 #include "net/grpc.h"
 #include "net/http.h"
 #include "net/loop.h"
@@ -39,6 +40,7 @@ struct ChannelOptions {
   std::chrono::nanoseconds connect_timeout = 10s;
   std::chrono::nanoseconds keepalive_interval = 15s;
   std::chrono::nanoseconds keepalive_timeout = 15s;
+  CallObserver* calls = nullptr;  // null: nobody counts
 };
 
 // One HTTP/2 connection to a gRPC server, on one loop. Does not reconnect: its owner makes a new one when on_closed() of

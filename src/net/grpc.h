@@ -59,6 +59,9 @@ class GrpcStreamHandler {
   virtual ~GrpcStreamHandler() = default;
   virtual void on_message(std::string_view message) = 0;
   virtual void on_half_close() {}
+  // The peer has begun to send a message that is larger than allowed, and the call ends. `beginning` is what has come of it, up
+  // to 16 KiB and perhaps nothing. What is returned is added to the reason, which the peer hears too.
+  virtual std::string describe_oversized(std::string_view /*beginning*/) { return {}; }
   // All that was queued has been handed to the kernel.
   virtual void on_drained() {}
   // The end, however it came; exactly once, nothing follows. On a server, code 0 when the stream was finished by us.

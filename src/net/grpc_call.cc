@@ -33,9 +33,18 @@ GrpcCall::GrpcCall(Connection* connection, std::shared_ptr<LoopImpl> loop, size_
 
 const Peer& GrpcCall::peer() const { return peer_; }
 
+void GrpcCall::observe(CallObserver* observer, CallObserver::Kind kind) {
+  if (observer != nullptr) {
+    counted_ = observer->on_started(path_, kind);
+  }
+}
+
 void GrpcCall::send(GrpcMessage message) {
   if (told_closed_ || output_ended()) {
     return;
+  }
+  if (counted_ != nullptr) {
+    counted_->on_sent();
   }
   if (!begun_) {
     begun_ = true;
@@ -86,8 +95,11 @@ void GrpcCall::deliver(std::string_view bytes) {
     return;
   }
   delivering_ = true;
-  const GrpcStatus status = decoder_.feed(bytes, [this](std::string_view message) {
+  GrpcStatus status = decoder_.feed(bytes, [this](std::string_view message) {
     if (handler_ != nullptr && !input_done_) {
+      if (counted_ != nullptr) {
+        counted_->on_received();
+      }
       handler_->on_message(message);
     }
     return !paused_;
@@ -98,6 +110,10 @@ void GrpcCall::deliver(std::string_view bytes) {
     consume(std::exchange(withheld_, 0));
   }
   if (status.code != 0 && !input_done_) {
+    if (decoder_.oversized() && handler_ != nullptr) {
+      const std::string told = handler_->describe_oversized(*decoder_.oversized());
+      status.message += told.empty() ? "" : ": " + told;
+    }
     input_done_ = true;
     on_bad_input(status);
   } else if (!affordable && !input_done_) {
@@ -160,6 +176,9 @@ void GrpcCall::tell_closed(GrpcStatus status) {
   if (!std::exchange(told_closed_, true)) {
     input_done_ = true;
     share_.clear();
+    if (counted_ != nullptr) {
+      counted_->on_ended(sent_code_.value_or(status.code));
+    }
     if (handler_ != nullptr) {
       handler_->on_closed(std::move(status));
       handler_.reset();

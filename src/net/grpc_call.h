@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "net/call_observer.h"
 #include "net/grpc.h"
 #include "net/grpc_codec.h"
 #include "net/h2.h"
@@ -43,6 +44,8 @@ class GrpcCall : public H2Stream, public GrpcStream {
   // Decodes -bin values and leaves out what belongs to HTTP/2 and gRPC itself.
   static Headers to_metadata(const HeaderBlock& block);
   bool told_closed() const { return told_closed_; }
+  // The call is one of `observer`'s from here on; null: of nobody's.
+  void observe(CallObserver* observer, CallObserver::Kind kind);
 
   std::shared_ptr<LoopImpl> loop_;
   Peer peer_;
@@ -53,6 +56,7 @@ class GrpcCall : public H2Stream, public GrpcStream {
   std::optional<int> forced_code_;  // the end was our doing: reset(), deadline, stop
   std::string forced_message_;
   bool input_done_ = false;  // nothing that still comes is looked at
+  std::optional<int> sent_code_;  // with which a server has finished; for whoever counts
   bool may_compress_ = false;  // the peer takes gzip and was told that it may get it
 
  private:
@@ -60,6 +64,7 @@ class GrpcCall : public H2Stream, public GrpcStream {
   void tell_half_close();
 
   InboundShare share_;
+  std::unique_ptr<CallObserver::Call> counted_;  // null: nobody counts
   size_t withheld_ = 0;  // bytes not yet given back to the window
   std::chrono::nanoseconds waited_{0};  // for the rest of a message
   bool paused_ = false;

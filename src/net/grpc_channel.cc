@@ -18,6 +18,8 @@ constexpr int32_t kConnectionWindow = 16 * 1024 * 1024;
 // A gRPC call as a client sees it.
 class ClientCall final : public GrpcCall {
  public:
+  using GrpcCall::observe;
+
   ClientCall(std::shared_ptr<LoopImpl> loop, size_t message_size_max, std::string path, Headers request)
       : GrpcCall(nullptr, std::move(loop), message_size_max, nullptr), request_(std::move(request)) {
     path_ = std::move(path);
@@ -188,7 +190,7 @@ struct GrpcChannel::Impl : std::enable_shared_from_this<GrpcChannel::Impl> {
 
   void connect();
   void on_connected(absl::StatusOr<asio::ip::tcp::socket> socket);
-  void open(std::string path, Headers metadata, const GrpcHandlerFactory& factory);
+  void open(CallObserver::Kind kind, std::string path, Headers metadata, const GrpcHandlerFactory& factory);
   void submit(std::unique_ptr<ClientCall> call);
   // Calls that never got onto the connection hear why; not within their owner's call to open_stream().
   void fail_later(std::unique_ptr<ClientCall> call);
@@ -256,8 +258,9 @@ void GrpcChannel::Impl::on_connected(absl::StatusOr<asio::ip::tcp::socket> socke
   connection->start(std::move(protocol), options.tls, options.host, nullptr);
 }
 
-void GrpcChannel::Impl::open(std::string path, Headers metadata, const GrpcHandlerFactory& factory) {
+void GrpcChannel::Impl::open(CallObserver::Kind kind, std::string path, Headers metadata, const GrpcHandlerFactory& factory) {
   auto call = std::make_unique<ClientCall>(loop, options.message_size_max, std::move(path), std::move(metadata));
+  call->observe(options.calls, kind);
   call->begin(factory);
   if (!down_cause.empty() || (client != nullptr && client->going_away())) {
     fail_later(std::move(call));
@@ -320,15 +323,18 @@ GrpcChannel::~GrpcChannel() {
 
 void GrpcChannel::open_stream(std::string path, Headers metadata, GrpcHandlerFactory factory) {
   impl_->run([impl = impl_, path = std::move(path), metadata = std::move(metadata), factory = std::move(factory)] {
-    impl->open(path, metadata, factory);
+    impl->open(CallObserver::Kind::Stream, path, metadata, factory);
   });
 }
 
 void GrpcChannel::unary(std::string path, Headers metadata, std::string message, GrpcUnaryDone done) {
-  open_stream(std::move(path), std::move(metadata), [message = std::move(message), done = std::move(done)](GrpcStream& stream) {
+  const auto factory = [message = std::move(message), done = std::move(done)](GrpcStream& stream) {
     stream.send({.head = message});
     stream.finish({});
     return std::make_unique<UnaryClientHandler>(done);
+  };
+  impl_->run([impl = impl_, path = std::move(path), metadata = std::move(metadata), factory = std::move(factory)] {
+    impl->open(CallObserver::Kind::Unary, path, metadata, factory);
   });
 }
 

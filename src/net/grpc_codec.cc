@@ -215,22 +215,29 @@ bool accepts_gzip(std::string_view accept_encoding) {
   return false;
 }
 
+namespace {
+
+constexpr size_t kOversizedShown = 16 * 1024;
+
+}  // namespace
+
 bool GrpcDecoder::set_encoding(std::string_view encoding) {
   gzip_ = encoding == "gzip";
   return gzip_ || encoding.empty() || encoding == "identity";
 }
 
-GrpcStatus GrpcDecoder::check_prefix(std::string_view prefix) const {
-  const auto flag = static_cast<unsigned char>(prefix[0]);
+GrpcStatus GrpcDecoder::check_prefix(std::string_view bytes) {
+  const auto flag = static_cast<unsigned char>(bytes[0]);
   if (flag > 1) {
     return {code(absl::StatusCode::kInternal), fmt::format("malformed message: unknown flags {:#04x}", flag)};
   }
   if (flag == 1 && !gzip_) {
     return {code(absl::StatusCode::kInternal), "a message is compressed, but no grpc-encoding was agreed on"};
   }
-  if (length_of(prefix) > message_size_max_) {
+  if (length_of(bytes) > message_size_max_) {
+    oversized_ = flag == 0 ? bytes.substr(kGrpcPrefixSize, kOversizedShown) : "";
     return {code(absl::StatusCode::kResourceExhausted),
-            fmt::format("received message larger than max ({} vs. {})", length_of(prefix), message_size_max_)};
+            fmt::format("received message larger than max ({} vs. {})", length_of(bytes), message_size_max_)};
   }
   return {};
 }

@@ -60,6 +60,9 @@ class GrpcDecoder {
   // takes nothing more.
   GrpcStatus feed(std::string_view bytes, const std::function<bool(std::string_view)>& deliver);
 
+  // How a message begins that was too large, as far as it has come; nothing unless feed() has failed for that.
+  const std::optional<std::string>& oversized() const { return oversized_; }
+
   // Keeps bytes for a later feed() without looking at them.
   void hold(std::string_view bytes) { kept_.append(bytes); }
 
@@ -71,7 +74,8 @@ class GrpcDecoder {
  private:
   // The bytes still missing from the message that begins with `buffer_`; 0 when it is whole.
   size_t missing() const;
-  GrpcStatus check_prefix(std::string_view prefix) const;
+  // Of a message that begins with these bytes, at least a prefix.
+  GrpcStatus check_prefix(std::string_view bytes);
   GrpcStatus deliver_message(std::string_view whole, const std::function<bool(std::string_view)>& deliver, bool& go_on);
 
   size_t message_size_max_;
@@ -79,6 +83,7 @@ class GrpcDecoder {
   bool failed_ = false;
   std::string buffer_;
   std::string kept_;
+  std::optional<std::string> oversized_;
 };
 
 }  // namespace kuma::net

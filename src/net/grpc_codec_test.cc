@@ -56,6 +56,16 @@ TEST(GrpcDecoderTest, Refuses_a_length_over_the_limit_before_the_message_comes) 
   EXPECT_EQ(decoder.buffered(), 0);
 }
 
+TEST(GrpcDecoderTest, Keeps_how_a_message_over_the_limit_begins_as_far_as_it_has_come) {
+  GrpcDecoder at_once(10), cut(10), fine(10);
+  feed(at_once, frame(std::string(100'000, 'x')), 50'000);
+  EXPECT_EQ(at_once.oversized(), std::string(16 * 1024, 'x'));
+  feed(cut, frame("12345678901").substr(0, 7), 7);
+  EXPECT_EQ(cut.oversized(), "12");
+  feed(fine, frame("1234567890"), 3);
+  EXPECT_EQ(fine.oversized(), std::nullopt);
+}
+
 TEST(GrpcDecoderTest, Refuses_unknown_flags_and_compression_that_was_not_agreed_on) {
   for (const char flag : {'\x01', '\x02', '\xff'}) {
     for (const size_t step : {1, 100}) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "net/call_observer.h"
 #include "net/grpc.h"
 #include "net/http.h"
 #include "net/loop.h"
@@ -40,6 +41,7 @@ struct ServerOptions {
   std::string unix_path = {};        // non-empty: a Unix socket there instead of address and port; must not exist yet
   std::shared_ptr<const TlsContext> tls = nullptr;  // null: clear text
   ServerLimits limits = {};
+  CallObserver* calls = nullptr;     // null: nobody counts gRPC calls
 };
 
 // One port that speaks TLS or clear text, HTTP/1.1 and HTTP/2 (by ALPN or by its preface), and gRPC over HTTP/2: a

@@ -107,8 +107,10 @@ void ServerCall::begin() {
     });
   }
   if (const auto stream = core_->streams.find(path_); stream != core_->streams.end()) {
+    observe(core_->options.calls, CallObserver::Kind::Stream);
     handler_ = stream->second(*this);
   } else if (const auto unary = core_->unaries.find(path_); unary != core_->unaries.end()) {
+    observe(core_->options.calls, CallObserver::Kind::Unary);
     handler_ = std::make_unique<UnaryServerHandler>(*this, loop_, unary->second);
   } else {
     finish({code(absl::StatusCode::kUnimplemented), fmt::format("unknown method {}", path_)});
@@ -134,6 +136,7 @@ void ServerCall::finish(GrpcStatus status) {
   }
   finished_ = true;
   input_done_ = true;
+  sent_code_ = status.code;
   H2::Fields trailers = {{"grpc-status", std::to_string(status.code)}};
   if (!status.message.empty()) {
     trailers.emplace_back("grpc-message", percent_encode(status.message));

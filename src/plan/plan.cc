@@ -241,16 +241,6 @@ json::array lines_array(const Lines& lines) {
   return out;
 }
 
-json::object difference_object(const Difference& difference) {
-  json::object out{{"kind", difference.kind}, {"name", difference.name}, {"action", difference.action}};
-  if (difference.action == "changed") {
-    out["changes"] = lines_array(difference.lines);
-    out["moreChanges"] = difference.lines.more;
-  }
-  out["dataplanes"] = names_object(difference.dataplanes);
-  return out;
-}
-
 json::object effect_object(const Effect& effect) {
   json::object out{{"type", effect.type}};
   if (!effect.list.empty()) {
@@ -276,11 +266,21 @@ void warn(Plan& plan, const Limits& limits, std::string text) {
 
 Plan make_plan(const mesh::MeshUpdate& update, const Limits& limits) { return Planner(update, limits).run(); }
 
+json::object to_json_object(const Difference& difference) {
+  json::object out{{"kind", difference.kind}, {"name", difference.name}, {"action", difference.action}};
+  if (difference.action == "changed") {
+    out["changes"] = lines_array(difference.lines);
+    out["moreChanges"] = difference.lines.more;
+  }
+  out["dataplanes"] = names_object(difference.dataplanes);
+  return out;
+}
+
 json::object to_json_object(const Plan& plan) {
   json::object changed = names_object(plan.changed);
   json::array differences, effects, warnings;
   for (const Difference& difference : plan.differences) {
-    differences.push_back(difference_object(difference));
+    differences.push_back(to_json_object(difference));
   }
   for (const Effect& effect : plan.effects) {
     effects.push_back(effect_object(effect));

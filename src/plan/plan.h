@@ -72,5 +72,6 @@ struct Plan {
 Plan make_plan(const mesh::MeshUpdate& update, const Limits& limits = {});
 
 json::object to_json_object(const Plan& plan);
+json::object to_json_object(const Difference& difference);
 
 }  // namespace kuma::plan

@@ -206,7 +206,7 @@ TEST_F(MatchedTest, Targets_that_combine_beyond_the_bound_are_a_problem_and_no_r
   auto matched = match();
   EXPECT_THAT(matched.from.at({"10.0.0.1", 80})->list(), IsEmpty());
   ASSERT_EQ(matched.problems.size(), 1U);
-  EXPECT_EQ(matched.problems[0].policy, (PolicyRef{"MeshBoth", "wild"}));
+  EXPECT_EQ(matched.problems[0].policy, (PolicyRef{"MeshBoth", "wild", "default"}));
 }
 
 TEST_F(MatchedTest, Proxies_with_the_same_policies_share_their_rules_until_one_changes) {

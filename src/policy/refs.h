@@ -10,10 +10,13 @@ namespace kuma::policy {
 struct PolicyRef {
   std::string type;
   std::string name;
+  std::string mesh = {};  // empty: it belongs to none
   auto operator<=>(const PolicyRef&) const = default;
 };
 
-inline PolicyRef ref_of(const model::Resource& policy) { return {std::string(policy.type->name), policy.meta.name}; }
+inline PolicyRef ref_of(const model::Resource& policy) {
+  return {std::string(policy.type->name), policy.meta.name, policy.meta.mesh};
+}
 
 // A secret that the configuration refers to; the server provides it (identities are made per proxy).
 struct SecretRef {

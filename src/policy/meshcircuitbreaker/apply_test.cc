@@ -95,7 +95,7 @@ TEST_F(MeshCircuitBreakerTest, An_inbound_is_found_by_its_listener_s_port_and_th
   apply_spec("from: [{targetRef: {kind: Mesh}, default: {connectionLimits: {maxRequests: 7}}}]");
   EXPECT_THAT(changed(), ElementsAre("localhost:80"));
   EXPECT_THAT(resources.problems,
-              ElementsAre(Problem{{"MeshCircuitBreaker", "c"},
+              ElementsAre(Problem{{"MeshCircuitBreaker", "c", "default"},
                                   "spec.from: has no effect on the inbound with port 81, because its servicePort is another one"}));
 }
 

@@ -84,7 +84,7 @@ TEST_F(MeshFaultInjectionTest, A_rule_that_can_not_be_used_is_left_out_and_told_
   ASSERT_THAT(filters(), ::testing::SizeIs(2));
   EXPECT_THAT(filters().front(), ::testing::HasSubstr(R"("httpStatus":503)"));
   EXPECT_THAT(resources.problems,
-              ElementsAre(Problem{{"MeshFaultInjection", "f"},
+              ElementsAre(Problem{{"MeshFaultInjection", "f", "default"},
                                   "default.http[0].responseBandwidth.limit: has to be a number above 0 in kbps/mbps/gbps units"}));
 }
 

@@ -107,7 +107,7 @@ TEST_F(MeshHttpRouteTest, A_mirror_that_speaks_no_http_is_left_out_and_named) {
                   "{kind: MeshService, name: raw}}}]}}"));
   EXPECT_THAT(routes("a"), ElementsAre(Pair("/x", "a"), Pair("/", "a")));
   EXPECT_THAT(resources.problems,
-              ElementsAre(Problem{{"MeshHTTPRoute", "r"},
+              ElementsAre(Problem{{"MeshHTTPRoute", "r", "default"},
                                   "requests are not mirrored to the service \"raw\": it has no instances that speak http or http2"}));
 }
 

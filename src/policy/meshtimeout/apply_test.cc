@@ -162,7 +162,7 @@ TEST_F(MeshTimeoutTest, A_policy_for_a_route_changes_its_requests_and_no_others)
 TEST_F(MeshTimeoutTest, A_policy_for_a_route_that_is_not_there_does_nothing_and_says_so) {
   timeout("t", "targetRef: {kind: MeshHTTPRoute, name: gone}, to: [{targetRef: {kind: Mesh}, default: {http: {requestTimeout: 1s}}}]");
   EXPECT_THAT(mesh.apply(apply, "web-1", resources),
-              ElementsAre(Problem{{"MeshTimeout", "t"},
+              ElementsAre(Problem{{"MeshTimeout", "t", "default"},
                                   "unable to resolve TargetRef on policy: mesh:'default' name:'t' error:'couldn't resolve "
                                   "MeshHTTPRoute targetRef with name 'gone''"}));
   EXPECT_THAT(resources.listeners.at("inbound:10.0.0.1:80").changes, IsEmpty());

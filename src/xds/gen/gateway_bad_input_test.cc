@@ -65,7 +65,13 @@ class GatewayBadInputTest : public ::testing::Test {
   static constexpr char kHttp[] = "{port: 80, protocol: HTTP}";
   static constexpr char kHttps[] =
       "{port: 443, protocol: HTTPS, hostname: shop.example, tls: {mode: TERMINATE, certificates: [{secret: shop}]}}";
-  testing::Rig rig;
+  std::map<std::string, std::string> files;  // of the control plane's host
+  testing::Rig rig{{.zone = "",
+                    .read_file = [this](const std::string& path) -> absl::StatusOr<std::string> {
+                      return files.contains(path) ? absl::StatusOr<std::string>(files.at(path)) : absl::NotFoundError("no such file");
+                    },
+                    .vip_naming = {},
+                    .auto_reachable = false}};
 };
 
 TEST_F(GatewayBadInputTest, Of_listeners_of_one_port_that_contradict_each_other_the_first_counts) {
@@ -164,10 +170,26 @@ TEST_F(GatewayBadInputTest, A_key_of_another_certificate_and_one_that_Envoy_does
   EXPECT_NE(resource("listeners", "edge:HTTPS:443"), "none");
 }
 
-TEST_F(GatewayBadInputTest, A_certificate_in_a_file_is_not_read_and_one_given_inline_is_named_by_its_hosts) {
+TEST_F(GatewayBadInputTest, A_certificate_may_lie_in_a_file_of_the_control_planes_host) {
   auto key = security::PrivateKey::generate_ec();
-  listeners("{port: 443, protocol: HTTPS, hostname: shop.example, tls: {mode: TERMINATE, certificates: [{file: /etc/shop.pem}]}}");
-  EXPECT_THAT(problems(), ElementsAre(HasSubstr("files are not read for gateways: put the certificate into a secret")));
+  const auto in_file = [&](const std::string& path) {
+    listeners("{port: 443, protocol: HTTPS, hostname: shop.example, tls: {mode: TERMINATE, certificates: [{file: " + path + "}]}}");
+  };
+  in_file("/etc/shop.pem");
+  EXPECT_THAT(problems(), ElementsAre("edge: the host \"shop.example\" of port 443 is left out: the certificate in the file /etc/shop.pem: the control "
+                                      "plane can't read it: it has to be a regular file on its host, with an absolute path and none of its own keys"));
+  files["/etc/empty.pem"] = "no pem";
+  in_file("/etc/empty.pem");
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("file /etc/empty.pem: missing server certificate")));
+  files["/etc/other.pem"] = certificate_of(*key) + key->to_pem();
+  in_file("/etc/other.pem");
+  EXPECT_THAT(problems(), IsEmpty());
+  EXPECT_THAT(resource("listeners", "edge:HTTPS:443"), HasSubstr("cert.ecdsa:file:/etc/other.pem"));
+  EXPECT_FALSE(rig.builder.find("default")->secrets.contains("file:/etc/empty.pem")) << "what no gateway names is not held";
+}
+
+TEST_F(GatewayBadInputTest, A_certificate_given_inline_is_named_by_its_hosts) {
+  auto key = security::PrivateKey::generate_ec();
   listeners("{port: 443, protocol: HTTPS, hostname: shop.example, tls: {mode: TERMINATE, certificates: [{inline: " +
             base64_encode(certificate_of(*key) + key->to_pem()) + "}]}}");
   EXPECT_THAT(problems(), IsEmpty());

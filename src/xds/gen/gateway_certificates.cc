@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "mesh/gateways.h"
 #include "security/certificate.h"
 #include "security/key.h"
 #include "system/v1alpha1/secret.pb.h"
@@ -75,8 +76,16 @@ absl::StatusOr<std::string> load(ProxyContext& context, const DataSource& source
       return source.inline_().value();
     case DataSource::kInlineString:
       return source.inlinestring();
-    case DataSource::kFile:
-      return absl::UnimplementedError("files are not read for gateways: put the certificate into a secret");
+    case DataSource::kFile: {
+      const std::string name = mesh::secret_of_file(source.file());
+      context.resources.data_secrets.insert(name);
+      auto found = context.view.secrets.find(name);
+      if (found == context.view.secrets.end()) {
+        return absl::NotFoundError("the control plane can't read it: it has to be a regular file on its host, with an absolute path and none of "
+                                   "its own keys");
+      }
+      return found->second->as<system::v1alpha1::Secret>().data().value();
+    }
     case DataSource::TYPE_NOT_SET:
       break;
   }
@@ -117,7 +126,7 @@ absl::StatusOr<std::string> put_certificate(ProxyContext& context, const Host& h
   KUMA_ASSIGN_OR_RETURN(security::PrivateKey key, security::PrivateKey::parse_pem(pair.key));
   KUMA_RETURN_IF_ERROR(check_pair(pair, key));
   std::string name = fmt::format("cert.{}:", key.is_rsa() ? "rsa" : "ecdsa");
-  name += source.has_secret() ? "secret:" + source.secret() : "inline:" + hosts_of(pair.chain, host);
+  name += source.has_secret() ? "secret:" + source.secret() : source.has_file() ? "file:" + source.file() : "inline:" + hosts_of(pair.chain, host);
   policy::PieceKey piece("gateway-certificate");
   piece.add(name).add(pair.chain).add(pair.key);
   policy::ProxyResources::put(context.certificates,
@@ -131,7 +140,9 @@ absl::StatusOr<std::string> put_certificate(ProxyContext& context, const Host& h
 }
 
 std::string title_of(const DataSource& source) {
-  return source.has_secret() ? fmt::format("the certificate of secret \"{}\"", source.secret()) : "a certificate that is given inline";
+  return source.has_secret() ? fmt::format("the certificate of secret \"{}\"", source.secret())
+         : source.has_file() ? fmt::format("the certificate in the file {}", source.file())
+                             : "a certificate that is given inline";
 }
 
 }  // namespace

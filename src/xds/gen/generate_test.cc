@@ -169,7 +169,7 @@ TEST_F(GenerateTest, A_policy_that_can_not_be_used_is_left_out_and_told_once) {
           "destination: {kuma.io/service: backend, version: v2}}]}}");
   auto generation = rig.generate("web-1");
   EXPECT_THAT(generation->problems,
-              ElementsAre(Problem{{"MeshHealthCheck", "odd"},
+              ElementsAre(Problem{{"MeshHealthCheck", "odd", "default"},
                                   "default.healthyPanicThreshold: string has to be a valid number"}));
   rig.remove("TrafficRoute", "default", "split");
   EXPECT_EQ(versions(*rig.generate("web-1")), before);

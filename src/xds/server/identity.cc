@@ -77,7 +77,9 @@ absl::StatusOr<security::AuthorityPtr> IdentityIssuer::authority_of(const mesh::
   const std::lock_guard lock(mutex_);
   LoadedAuthority& loaded = authorities_[view.name];
   if (loaded.authority == nullptr || loaded.certificate_pem != trust->certificate_pem || loaded.key_pem != trust->key_pem) {
+    const MonotonicTime start = clock_.monotonic_now();
     auto authority = security::Authority::load(trust->certificate_pem, trust->key_pem);
+    measure("ca_manager_get_root_cert_chain", "Time in milliseconds to load a mesh's authority", trust->backend, start);
     if (!authority.ok()) {
       return annotate(authority.status(), "failed to generate dataplane identity cert and CAs: backend {} of mesh {}", trust->backend, view.name);
     }
@@ -95,7 +97,9 @@ absl::StatusOr<WireResourcePtr> IdentityIssuer::identity_secret(const mesh::Mesh
   if (fits && state.lifetime == lifetime && now < state.identity->renew_at()) {
     return state.wire;
   }
+  const MonotonicTime start = clock_.monotonic_now();
   auto identity = issue_(*authority, view.name, tags, lifetime, now);
+  measure("ca_manager_get_cert", "Time in milliseconds to issue a proxy's certificate", view.trust->backend, start);
   if (!identity.ok()) {
     const absl::Status status =
         annotate(identity.status(), "failed to generate dataplane identity cert and CAs: could not generate certificates");
@@ -118,6 +122,11 @@ absl::StatusOr<WireResourcePtr> IdentityIssuer::identity_secret(const mesh::Mesh
   state.renewal_error.clear();
   count(view.name);
   return state.wire;
+}
+
+void IdentityIssuer::measure(const char* metric, const char* help, const std::string& backend, MonotonicTime start) {
+  const std::chrono::duration<double, std::milli> took = clock_.monotonic_now() - start;
+  metrics_.summary(metric, help, {{"backend_name", backend}}).observe(took.count());
 }
 
 void IdentityIssuer::count(const std::string& mesh) {

@@ -63,6 +63,7 @@ class IdentityIssuer {
   };
 
   void count(const std::string& mesh);
+  void measure(const char* metric, const char* help, const std::string& backend, MonotonicTime start);
 
   const Clock& clock_;
   Interner& interner_;
